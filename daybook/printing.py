@@ -1,0 +1,83 @@
+"""How results are shown: tables for people, JSON with fixed keys for programs; nothing upstream typed can steer a terminal."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from domain.money import minor_digits
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def as_json(rows: Iterable[Any]) -> None:
+    """Prints a list of objects: money in minor units, decimals as strings, dates and instants ISO."""
+    sys.stdout.write(json.dumps([_plain(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return decimal(value)
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case bytes():
+            return value.hex()
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case tuple() | list():
+            return [_plain(inner) for inner in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return _plain(asdict(value))
+        case _:
+            return value
+
+
+def decimal(value: Decimal) -> str:
+    """A decimal without exponent and without trailing zeros."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount as a person reads it: GBP 1,875.00."""
+    digits = minor_digits(currency)
+    return f"{currency} {Decimal(minor).scaleb(-digits):,.{digits}f}"
+
+
+def clean(text: object) -> str:
+    """Text from outside as it may be shown in a terminal: control and direction characters replaced."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Prints a table; the columns named in `right` are numbers."""
+    shown = Table(title=title, title_justify="left", show_lines=False)
+    for column in columns:
+        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(clean(cell)) for cell in row))
+    console().print(shown)
+
+
+def console() -> Console:
+    """Standard output; as wide as its lines where nobody looks at it through a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def notice(message: str) -> None:
+    """One line for the person at the terminal, on standard error."""
+    sys.stderr.write(clean(message) + "\n")

@@ -1,0 +1,270 @@
+"""What each command prints: the fixed JSON keys of `interfaces.md`, or a table for people."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from daybook.printing import as_json as print_json
+from daybook.printing import clean, console, decimal, money, notice, table
+from ledger.book import RecordedDeadLetter
+from ledger.keyring import Keyring, NotCipherText
+from projections import documents
+from projections.queue import QueueLine, QueueRow
+from projections.views import Views
+from runs.generate import Outcome
+
+
+def queue_rows(rows: Sequence[QueueRow], as_of: date, as_json: bool) -> None:
+    """The queue, with the count of clients that have something to invoice and the totals by currency."""
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        f"Ready for invoicing as of {as_of}",
+        ("Client", "Type", "Hours", "Amount", "Lines", "Unapproved", "Held"),
+        [
+            (
+                row.client_name,
+                " + ".join(row.types) or "-",
+                decimal(row.hours) if row.hours else "",
+                money(row.net_minor, row.currency) if row.lines else "",
+                row.lines or "",
+                f"{row.unapproved_minutes} min" if row.unapproved_minutes else "",
+                money(row.held_minor, row.currency) if row.held_lines else "",
+            )
+            for row in rows
+        ],
+        right=("Hours", "Amount", "Lines", "Unapproved", "Held"),
+    )
+    counted = [row for row in rows if row.lines]
+    clients = len({row.client_id for row in counted})
+    totals = {row.currency: 0 for row in counted}
+    for row in counted:
+        totals[row.currency] += row.net_minor
+    shown = ", ".join(money(total, currency) for currency, total in sorted(totals.items())) or "nothing"
+    console().print(f"{clients} clients, {shown}")
+
+
+def queue_lines(lines: Sequence[QueueLine], keyring: Keyring, as_json: bool) -> None:
+    """Every line of the queue."""
+    opened = [{"hold": _opened_hold(line, keyring)} for line in lines]
+    if as_json:
+        print_json({**_fields(line), **extra} for line, extra in zip(lines, opened, strict=True))
+        return
+    table(
+        "Lines",
+        ("Client", "Item", "Description", "Served", "Quantity", "Price", "Net", "Corrects", "Hold"),
+        [
+            (
+                line.client_id,
+                line.item_key,
+                line.description,
+                _served(line.service_from, line.service_to),
+                f"{decimal(line.quantity)} {line.unit}",
+                decimal(line.unit_price),
+                money(line.net_minor, line.currency),
+                f"{line.corrects['number']} line {line.corrects['line_no']}" if line.corrects else "",
+                extra["hold"]["reason"] if extra["hold"] else "",
+            )
+            for line, extra in zip(lines, opened, strict=True)
+        ],
+        right=("Quantity", "Price", "Net"),
+    )
+
+
+def _fields(line: QueueLine) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in QueueLine.__slots__}
+
+
+def _opened_hold(line: QueueLine, keyring: Keyring) -> dict[str, Any] | None:
+    if line.hold is None:
+        return None
+    return {**line.hold, "reason": opened(line.hold["reason"], keyring)}
+
+
+def opened(text: str, keyring: Keyring) -> str:
+    """Personal text in clear, or that it was forgotten."""
+    try:
+        clear = keyring.decrypt(text)
+    except NotCipherText:
+        return text
+    return "(forgotten)" if clear is None else clear
+
+
+def _served(first: date, last: date) -> str:
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def drafts(outcome: Outcome, as_of: date, as_json: bool) -> None:
+    """What a run would issue."""
+    if as_json:
+        print_json(
+            {
+                "kind": "credit_note" if d.is_credit_note else "invoice",
+                "client_id": d.client_id,
+                "currency": d.currency,
+                "issued_on": d.issued_on,
+                "due_on": d.due_on,
+                "net_minor": d.net_minor,
+                "tax_minor": d.tax_minor,
+                "total_minor": d.total_minor,
+                "line_count": len(d.lines),
+            }
+            for d in outcome.drafts
+        )
+        _refusals(outcome)
+        return
+    table(
+        f"Would be issued as of {as_of}",
+        ("Client", "Document", "Lines", "Net", "Tax", "Total", "Due"),
+        [
+            (
+                d.client_id,
+                "credit note" if d.is_credit_note else "invoice",
+                len(d.lines),
+                money(d.net_minor, d.currency),
+                money(d.tax_minor, d.currency),
+                money(d.total_minor, d.currency),
+                d.due_on,
+            )
+            for d in outcome.drafts
+        ],
+        right=("Lines", "Net", "Tax", "Total"),
+    )
+    _refusals(outcome)
+
+
+def issued(views: Views, outcome: Outcome, as_json: bool) -> None:
+    """What a run issued, and whom it refused."""
+    numbers = {document.number for document in outcome.documents}
+    if as_json:
+        with views.reading() as cursor:
+            print_json(found for found in documents.invoices(cursor) if found["number"] in numbers)
+    elif outcome.documents:
+        table(
+            "Issued",
+            ("Number", "Client", "Net", "Tax", "Total", "Due"),
+            [
+                (d.number, d.client_id, money(d.net_minor, d.currency), money(d.tax_minor, d.currency),
+                 money(d.total_minor, d.currency), d.due_on)
+                for d in outcome.documents
+            ],
+            right=("Net", "Tax", "Total"),
+        )  # fmt: skip
+    _refusals(outcome)
+
+
+def _refusals(outcome: Outcome) -> None:
+    for refusal in outcome.refused:
+        if refusal.reason == "changed":
+            saw = _figure(refusal.confirmed_minor, refusal.currency)
+            now = _figure(refusal.now_minor, refusal.currency)
+            notice(f"refused {refusal.client_id}: confirmed {saw}, now {now}; look at it and run again")
+        else:
+            notice(f"refused {refusal.client_id} {refusal.currency}: {refusal.reason}")
+
+
+def _figure(minor: int | None, currency: str) -> str:
+    return "nothing" if minor is None else money(minor, currency)
+
+
+def invoices(found: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Issued documents."""
+    if as_json:
+        print_json(found)
+        return
+    table(
+        "Invoices",
+        ("Number", "Kind", "Client", "Issued", "Due", "Lines", "Net", "Tax", "Total", "Status"),
+        [
+            (
+                one["number"],
+                one["kind"].replace("_", " "),
+                one["client_id"],
+                one["issued_on"],
+                one["due_on"],
+                len(one["lines"]),
+                money(one["net_minor"], one["currency"]),
+                money(one["tax_minor"], one["currency"]),
+                money(one["total_minor"], one["currency"]),
+                one["status"],
+            )
+            for one in found
+        ],
+        right=("Lines", "Net", "Tax", "Total"),
+    )
+
+
+def explanation(number: str, lines: Sequence[dict[str, Any]], keyring: Keyring, as_json: bool) -> None:
+    """Why lines are what they are, down to the messages they came from."""
+    for line in lines:
+        for event in line["source_events"]:
+            event["said"] = _said(event["said"], keyring)
+    if as_json:
+        print_json(lines)
+        return
+    out = console()
+    for line in lines:
+        out.print(clean(f"{number} line {line['line_no']}: {line['description']}  [{line['item_key']}]"), markup=False)
+        out.print(clean(f"  rule        {line['rule']}"), markup=False)
+        out.print(clean(f"  arithmetic  {line['arithmetic']}"), markup=False)
+        out.print(f"  net         {line['net_minor']} minor, tax {line['tax_code']} {decimal(line['tax_percent'])} %")
+        if line["corrects"]:
+            out.print(f"  corrects    {line['corrects']['number']} line {line['corrects']['line_no']}")
+        for place in line["corrected_by"]:
+            out.print(f"  corrected   by {place['number']} line {place['line_no']}")
+        for event in line["source_events"]:
+            where = f"{event['topic']}/{event['partition']}/{event['offset']}" if event["topic"] else "a person's decision"
+            out.print(
+                clean(f"  from        {event['event']} {event['event_id']} at {where}, batch {event['batch']}"), markup=False
+            )
+
+
+def _said(event: dict[str, Any], keyring: Keyring) -> dict[str, Any]:
+    """An event as it was said, personal text opened where its key is still known."""
+    return {
+        name: opened(value, keyring) if isinstance(value, str) and value.startswith("enc:") else value
+        for name, value in event.items()
+    }
+
+
+def waiting(found: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """What waits, with its reason."""
+    if as_json:
+        print_json(found)
+        return
+    table(
+        "Waiting",
+        ("Client", "What", "Id", "Reason", "Since", "Minutes"),
+        [
+            (one["client_id"], one["what"], one["id"], one["reason"], f"{one['since']:%Y-%m-%d %H:%M}", one["minutes"] or "")
+            for one in found
+        ],
+        right=("Minutes",),
+    )
+
+
+def dead_letters(found: Sequence[RecordedDeadLetter], as_json: bool) -> None:
+    """Messages set aside; their bytes are shown to nobody here."""
+    rows = [
+        {
+            "topic": one.letter.topic,
+            "partition": one.letter.partition,
+            "offset": one.letter.offset,
+            "reason": one.letter.reason,
+            "error": one.letter.error,
+            "schema_id": one.letter.schema_id,
+            "first_seen": one.letter.first_seen,
+            "batch": one.batch_id,
+        }
+        for one in found
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    table(
+        "Dead letters",
+        ("Topic", "Partition", "Offset", "Reason", "Error"),
+        [(r["topic"], r["partition"], r["offset"], r["reason"], r["error"]) for r in rows],
+        right=("Partition", "Offset"),
+    )

@@ -1,0 +1,99 @@
+"""The worker: takes facts from the log into the book, keeps the views, opens each business day; until told to stop."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+
+from consumers.ingest import Ingest
+from consumers.source import SourceError
+from daybook.app import App
+from daybook.feeding import INGEST_LOCK
+
+log = structlog.get_logger("daybook.worker")
+
+FOLLOW_EVERY_S = 0.5
+RESTART_AFTER_S = 2.0
+
+
+def run(app: App, *, once: bool = False, stop: threading.Event | None = None) -> None:
+    """Runs until SIGTERM or SIGINT, finishing the batch in hand; `once` returns when all there is has been handled."""
+    stop = stop or threading.Event()
+    _stop_on_signals(stop)
+    app.open_today()
+    if once:
+        _ingest(app, stop, lambda loop: loop.drain(stop))
+        app.views.catch_up()
+        return
+    follower = threading.Thread(target=_follow, args=(app, stop), name="views", daemon=True)
+    follower.start()
+    _ingest(app, stop, lambda loop: loop.run(stop))
+    follower.join(timeout=30)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def stopping(number: int, _frame: FrameType | None) -> None:
+        log.info("worker_stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stopping)
+        signal.signal(signal.SIGINT, stopping)
+
+
+def _ingest(app: App, stop: threading.Event, run_loop: Callable[[Ingest], None]) -> None:
+    """Runs the loop, on a new source whenever the old one is lost: from the book's own positions."""
+    while not stop.is_set():
+        source = None
+        try:
+            with _only_one(app):
+                source = app.source()
+                run_loop(Ingest(app.book, source))
+            return
+        except (SourceError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            log.warning("worker_restarts", error=f"{type(error).__name__}: {error}")
+            stop.wait(RESTART_AFTER_S)
+        finally:
+            if source is not None:
+                source.close()
+
+
+class _only_one:  # noqa: N801
+    """On the embedded log one loop runs at a time; Kafka's group shares partitions out by itself."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._context = app.database.connection() if app.settings.kafka is None else None
+
+    def __enter__(self) -> None:
+        if self._context is not None:
+            connection = self._context.__enter__()
+            connection.autocommit = True
+            connection.execute("SELECT pg_advisory_lock(%s)", (INGEST_LOCK,))
+            self._connection = connection
+
+    def __exit__(self, *error: object) -> None:
+        if self._context is not None:
+            try:
+                self._connection.execute("SELECT pg_advisory_unlock_all()")
+                self._connection.autocommit = False
+            except psycopg.Error:
+                log.warning("lock_connection_lost")
+            self._context.__exit__(None, None, None)
+
+
+def _follow(app: App, stop: threading.Event) -> None:
+    """Keeps the views at the log's end, and the calendar at today."""
+    while not stop.is_set():
+        try:
+            app.open_today()
+            app.views.follow()
+        except (PoolTimeout, psycopg.Error) as error:
+            log.warning("views_restart", error=type(error).__name__)
+            time.sleep(RESTART_AFTER_S)
+        stop.wait(FOLLOW_EVERY_S)

@@ -1,0 +1,131 @@
+"""Which contract serves a day, with which schedule, and whether its terms can be read at all."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from domain.calendar import MONTHS_IN, Period, Schedule, in_succession, period_in
+from domain.catalogue import ChargeTypeDefined
+from domain.client_account import ClientDefined
+from domain.contract import AllowanceLine, BlockLine, ContractDefined, ContractLine, FixedPriceLine, RateLine
+from domain.money import UnknownCurrency, minor_digits
+from domain.terms import ClientTerms, Timeline, zone_of
+
+TIMINGS = ("advance", "arrears")
+
+
+def serving(states: Timeline[ContractDefined], day: date) -> ContractDefined | None:
+    """The state of a contract that serves a day: in force then, started and not ended."""
+    state = states.on(day)
+    if state is None or day < state.starts_on or (state.ends_on is not None and day > state.ends_on):
+        return None
+    return state
+
+
+def contract_of_entry(terms: ClientTerms, named: str | None, day: date) -> ContractDefined | str | None:
+    """The contract an entry falls under (product T5): the state, null for none, or the reason why it waits."""
+    if named is not None:
+        states = terms.contracts.get(named)
+        return (serving(states, day) if states else None) or "contract_not_in_force"
+    in_force = [state for states in terms.contracts.values() if (state := serving(states, day)) is not None]
+    defaults = [state for state in in_force if state.is_default]
+    if len(defaults) == 1:
+        return defaults[0]
+    if len(in_force) == 1:
+        return in_force[0]
+    return "which_contract" if in_force else None
+
+
+def serves(line: ContractLine, day: date) -> bool:
+    """The line's own first and last day leave this day in."""
+    return (line.starts_on is None or line.starts_on <= day) and (line.ends_on is None or day <= line.ends_on)
+
+
+def rate_lines(contract: ContractDefined, charge_type: str, day: date) -> list[RateLine]:
+    """The contract's own rates for a charge type on a day; more than one is ambiguous."""
+    return [
+        line for line in contract.lines if isinstance(line, RateLine) and line.charge_type == charge_type and serves(line, day)
+    ]
+
+
+def covered_elsewhere(contract: ContractDefined, charge_type: str, project_id: str | None, day: date) -> bool:
+    """A line of a kind that is not rated yet would cover this time, so billing it at the rate would be wrong."""
+    for line in contract.lines:
+        if not serves(line, day):
+            continue
+        if isinstance(line, AllowanceLine | BlockLine) and (not line.charge_types or charge_type in line.charge_types):
+            return True
+        if isinstance(line, FixedPriceLine) and line.bundles_time and project_id == line.project_id:
+            return True
+    return False
+
+
+def schedules(states: Sequence[ContractDefined], line_id: str | None = None) -> tuple[Schedule, ...]:
+    """The billing schedules of a contract, or of one of its lines, in the order in which they take over."""
+    return in_succession(
+        [
+            (
+                state.effective_from,
+                Schedule(state.starts_on, _frequency(state, line_id), state.anchor_day, state.anchor_month),
+            )
+            for state in states
+        ]
+    )
+
+
+def _frequency(state: ContractDefined, line_id: str | None) -> str:
+    for line in state.lines:
+        if line.line_id == line_id and line.frequency is not None:
+            return line.frequency
+    return state.frequency
+
+
+def contract_period(states: Timeline[ContractDefined], day: date) -> Period | None:
+    """The contract's billing period around a day."""
+    return period_in(schedules(states.states), day)
+
+
+def contract_fault(state: ContractDefined) -> str | None:
+    """Why a contract's state cannot be used: a value nobody knows or one that cannot be."""
+    known = (
+        state.frequency in MONTHS_IN
+        and is_currency(state.currency)
+        and all(line.timing in TIMINGS for line in state.lines)
+        and all(line.frequency is None or line.frequency in MONTHS_IN for line in state.lines)
+    )
+    if not known:
+        return "unknown_value"
+    if not 1 <= state.anchor_day <= 31 or not (state.anchor_month is None or 1 <= state.anchor_month <= 12):
+        return "impossible_value"
+    if len({line.line_id for line in state.lines}) != len(state.lines):
+        return "ambiguous_line"
+    return None
+
+
+def charge_type_fault(charge_type: ChargeTypeDefined) -> str | None:
+    """Why a charge type's state cannot be used."""
+    if charge_type.rounding not in ("up", "down", "nearest") or charge_type.rounding_scope not in ("entry", "ticket"):
+        return "unknown_value"
+    if not all(is_currency(currency) for currency in charge_type.rates):
+        return "unknown_value"
+    if charge_type.minimum_minutes < 0 or charge_type.increment_minutes < 0:
+        return "impossible_value"
+    if any(rate < Decimal(0) for rate in charge_type.rates.values()):
+        return "impossible_value"
+    return None
+
+
+def client_fault(state: ClientDefined) -> str | None:
+    """Why a client's state cannot be used."""
+    if not is_currency(state.currency) or zone_of(state.time_zone) is None or state.status not in ("active", "closed"):
+        return "unknown_value"
+    return "impossible_value" if state.payment_terms_days < 0 else None
+
+
+def is_currency(code: str) -> bool:
+    """ISO 4217 knows the code."""
+    try:
+        minor_digits(code)
+    except UnknownCurrency:
+        return False
+    return True

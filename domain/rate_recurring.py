@@ -1,0 +1,219 @@
+"""What a contract's fixed fees are worth: one item per line and billing period, prorated by days served (product S1, D3-D5)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from domain.calendar import Period, timeline
+from domain.contract import ContractDefined, ContractLine, RateLine, RecurringLine
+from domain.contract_terms import client_fault, contract_fault, schedules
+from domain.ids import line_item
+from domain.money import amount_minor, minor_digits, to_places
+from domain.proration import prorated, served_quantity
+from domain.rated import RatedItem, RatedLine, Waiting, first_reason
+from domain.tax import tax_for
+from domain.terms import Catalogue, ClientTerms, Timeline
+
+RULE = "recurring/v1"
+
+
+@dataclass(slots=True)
+class LineRating:
+    """The items of a client's contract lines, and the lines that wait."""
+
+    items: list[RatedItem]
+    waiting: list[Waiting]
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Days of a period on which one state of a line held."""
+
+    start: date
+    end: date
+    state: ContractDefined
+    line: RecurringLine
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+
+def rate_contracts(terms: ClientTerms, catalogue: Catalogue, as_of: date, due_after: date | None = None) -> LineRating:
+    """Rates every period of every contract line that is due by `as_of` (and after `due_after`, if given)."""
+    rating = LineRating([], [])
+    for state in terms.refused:
+        # A state that would move `starts_on` would shift every period already billed (product D5).
+        rating.waiting.append(_waiting(state, state.contract_id, "impossible_value", "contract"))
+    for contract_id, states in terms.contracts.items():
+        for line_id in sorted({line.line_id for state in states.states for line in state.lines}):
+            _rate_line(contract_id, line_id, states, terms, catalogue, as_of, due_after, rating)
+    return rating
+
+
+def _rate_line(
+    contract_id: str,
+    line_id: str,
+    states: Timeline[ContractDefined],
+    terms: ClientTerms,
+    catalogue: Catalogue,
+    as_of: date,
+    due_after: date | None,
+    rating: LineRating,
+) -> None:
+    last_state, last_line = _last(states, line_id)
+    if isinstance(last_line, RateLine):
+        return
+    reasons = _reasons(last_state, last_line, states, terms, catalogue, as_of)
+    if reasons:
+        rating.waiting.append(_waiting(last_state, f"{contract_id}/{line_id}", first_reason(reasons), "contract_line"))
+    if any(contract_fault(state) for state in states.states):
+        return  # without a readable schedule there are no periods; what was invoiced stays, see `stays_with`
+    for period in timeline([(s.starts_on, s) for s in schedules(states.states, line_id)], as_of):
+        due_on = _due_on(period, states, line_id)
+        if due_on > as_of or (due_after is not None and due_on <= due_after) or _closed(terms, period.start):
+            continue
+        key = line_item(contract_id, line_id, period.start)
+        if reasons:
+            rating.items.append(RatedItem(key=key, due_on=due_on, stays=True))
+            continue
+        segments = list(_segments(period, states, line_id))
+        if segments:
+            rating.items.append(_item(key, due_on, period, segments))
+
+
+def _last(states: Timeline[ContractDefined], line_id: str) -> tuple[ContractDefined, ContractLine]:
+    for state in reversed(states.states):
+        for line in state.lines:
+            if line.line_id == line_id:
+                return state, line
+    raise LookupError(line_id)
+
+
+def _reasons(
+    state: ContractDefined,
+    line: ContractLine,
+    states: Timeline[ContractDefined],
+    terms: ClientTerms,
+    catalogue: Catalogue,
+    as_of: date,
+) -> list[str]:
+    reasons: list[str] = []
+    if not isinstance(line, RecurringLine):
+        reasons.append("not_yet_supported")
+    reasons.extend(fault for one in states.states if (fault := contract_fault(one)) is not None)
+    if not terms.known:
+        reasons.append("unknown_client")
+        return reasons
+    client = terms.states.first_or_on(as_of)
+    fault = client_fault(client)
+    if fault is not None:
+        reasons.append(fault)
+    if isinstance(line, RecurringLine) and tax_for(line.tax_code, client, catalogue, as_of) is None:
+        reasons.append("unknown_tax_code")
+    return reasons
+
+
+def stays_with(waiting: Waiting) -> str | None:
+    """The beginning of the keys of the items that stay as invoiced while a contract line waits."""
+    if waiting.what != "contract_line":
+        return None
+    contract_id, _, line_id = waiting.id.partition("/")
+    return line_item(contract_id, line_id, date.min)[: -len("0001-01-01")]
+
+
+def _due_on(period: Period, states: Timeline[ContractDefined], line_id: str) -> date:
+    """A period is due in advance on its first day, in arrears on its last (product D3)."""
+    timing = "arrears"
+    for state in states.states:
+        for line in state.lines:
+            if line.line_id == line_id and (state.effective_from <= period.start or timing == "arrears"):
+                timing = line.timing
+    return period.start if timing == "advance" else period.last_day
+
+
+def _closed(terms: ClientTerms, day: date) -> bool:
+    """A closed client opens no new period (product D5)."""
+    return terms.known and terms.states.first_or_on(day).status == "closed"
+
+
+def _segments(period: Period, states: Timeline[ContractDefined], line_id: str) -> Iterator[_Segment]:
+    """The runs of the period's days on which the line was served, state by state."""
+    for index, state in enumerate(states.states):
+        until = states.days[index + 1] if index + 1 < len(states.days) else date.max
+        for line in state.lines:
+            if line.line_id != line_id or not isinstance(line, RecurringLine):
+                continue
+            start = max(period.start, states.days[index], state.starts_on, line.starts_on or date.min)
+            end = min(period.end, until, _after(state.ends_on), _after(line.ends_on))
+            if start < end:
+                yield _Segment(start, end, state, line)
+
+
+def _after(last_day: date | None) -> date:
+    return date.max if last_day is None or last_day == date.max else last_day + timedelta(days=1)
+
+
+def _item(key: str, due_on: date, period: Period, segments: list[_Segment]) -> RatedItem:
+    first = segments[0]
+    if not first.line.prorate:
+        # The state on the first day served counts for the whole period, with no credit for an early end.
+        segments = [first]
+        quantity, price = first.line.quantity, first.line.unit_price
+        amount = amount_minor(quantity, price, first.state.currency)
+        how = f"{quantity.normalize():f} x {price:f}, not prorated"
+    else:
+        amount = prorated(
+            [(s.days, s.line.quantity, s.line.unit_price) for s in segments], period.full_days, first.state.currency
+        )
+        quantity, price, how = _shown(period, segments, amount)
+    last = segments[-1]
+    if price < 0:
+        # A credit is a negative quantity at a positive price: e-invoice rules refuse a negative price (product M5).
+        quantity, price = -quantity, -price
+    line = RatedLine(
+        part="",
+        description=last.line.description,
+        charge_type=None,
+        kind=last.line.description,
+        service_from=first.start,
+        service_to=(last.end if first.line.prorate else period.end) - timedelta(days=1),
+        quantity=quantity,
+        unit="period",
+        unit_price=price,
+        currency=first.state.currency,
+        amount_minor=amount,
+        gross=first.state.prices_include_tax,
+        tax_code=last.line.tax_code,
+        account=last.line.account,
+        rule=RULE,
+        arithmetic=f"{how} = {_money(amount, first.state.currency)}",
+    )
+    sources = tuple(dict.fromkeys(segment.state.event_id for segment in segments))
+    return RatedItem(key=key, due_on=due_on, lines=(line,), sources=sources)
+
+
+def _shown(period: Period, segments: list[_Segment], amount: int) -> tuple[Decimal, Decimal, str]:
+    """Quantity, unit price and arithmetic of a prorated period; two prices in one period have no common unit price."""
+    days = period.full_days
+    how = " + ".join(f"{s.days}/{days} days x {s.line.quantity.normalize():f} x {s.line.unit_price:f}" for s in segments)
+    prices = {segment.line.unit_price for segment in segments}
+    if len(prices) == 1:
+        exact = served_quantity([(s.days, s.line.quantity) for s in segments], days)
+        return to_places(exact, 8), prices.pop(), how
+    currency = segments[0].state.currency
+    return Decimal(1), Decimal(amount).scaleb(-minor_digits(currency)), how
+
+
+def _money(amount: int, currency: str) -> str:
+    digits = minor_digits(currency)
+    return f"{currency} {Decimal(amount).scaleb(-digits):.{digits}f}"
+
+
+def _waiting(state: ContractDefined, id_: str, reason: str, what: str) -> Waiting:
+    return Waiting(client_id=state.client_id, what=what, id=id_, reason=reason, since=_since(state), currency=state.currency)
+
+
+def _since(state: ContractDefined) -> datetime:
+    return state.occurred_at

@@ -1,0 +1,117 @@
+"""The charges, due lines and waiting views: what each billable item is worth, what is due of it, and what is in the way."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from psycopg import Cursor
+
+from domain.contract_terms import client_fault
+from domain.difference import DueLine
+from domain.invoice import NoTax, net_of
+from domain.rated import Waiting
+from domain.terms import Catalogue, ClientTerms
+from projections.rating import ClientCharges
+from projections.tables import CHARGES, DUE_LINES, WAITING, Table, copy_in, delete_keys
+
+TABLES: tuple[Table, ...] = (CHARGES, DUE_LINES, WAITING)
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_decode = msgspec.json.Decoder(DueLine).decode
+
+
+def due_line(state: bytes) -> DueLine:
+    """A due line as the view keeps it."""
+    return _decode(state)
+
+
+def clear_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> None:
+    """Takes out everything of some clients, before it is rated anew."""
+    for table in TABLES:
+        delete_keys(cursor, table, [(client_id,) for client_id in client_ids])
+
+
+def clear_items(cursor: Cursor[Any], items: Sequence[tuple[str, str]], entries: Sequence[tuple[str, str]]) -> None:
+    """Takes out some items, and what was waiting of some entries."""
+    delete_keys(cursor, CHARGES, items)
+    delete_keys(cursor, DUE_LINES, items)
+    delete_keys(cursor, WAITING, [(client_id, "time_entry", entry_id) for client_id, entry_id in entries])
+
+
+def put(
+    cursor: Cursor[Any],
+    charges: Sequence[ClientCharges],
+    *,
+    catalogue: Catalogue,
+    terms: dict[str, ClientTerms],
+    totals: dict[tuple[str, str], tuple[int, int, date]],
+    as_of: date,
+) -> None:
+    """Writes what was rated; `totals` are (adjusted, posted, due on) of items that people or documents touched."""
+    copy_in(cursor, CHARGES, (row for one in charges for row in _charge_rows(one, totals)))
+    copy_in(
+        cursor, DUE_LINES, (row for one in charges for row in _due_rows(one, terms[one.client_id], catalogue, as_of))
+    )
+    copy_in(cursor, WAITING, (_waiting_row(waiting) for one in charges for waiting in one.waiting))
+
+
+def _charge_rows(
+    charges: ClientCharges, totals: dict[tuple[str, str], tuple[int, int, date]]
+) -> Iterable[tuple[Any, ...]]:
+    posted_only = {key for owner, key in totals if owner == charges.client_id} - charges.rated.keys()
+    for key in sorted(charges.rated.keys() | posted_only):
+        item = charges.rated.get(key)
+        adjusted, posted, posted_due_on = totals.get((charges.client_id, key), (0, 0, date.min))
+        due = charges.due.get(key, ())
+        lines = item.lines if item is not None else ()
+        yield (
+            charges.client_id,
+            key,
+            unquote(key.split("/")[2]) if key.startswith("ticket/") else None,
+            item.due_on if item is not None else posted_due_on,
+            item.stays if item is not None else False,
+            lines[0].currency if lines else due[0].line.currency if due else None,
+            sum(line.amount_minor for line in lines),
+            adjusted,
+            posted,
+            sum(one.line.amount_minor for one in due),
+            "; ".join(line.arithmetic for line in lines),
+            list(item.sources) if item is not None else [],
+        )
+
+
+def _due_rows(
+    charges: ClientCharges, terms: ClientTerms, catalogue: Catalogue, as_of: date
+) -> Iterable[tuple[Any, ...]]:
+    for key, lines in charges.due.items():
+        for number, due in enumerate(lines, start=1):
+            line, corrects = due.line, due.corrects
+            yield (
+                charges.client_id, key, number, due.due_on, line.description, line.charge_type, line.kind,
+                line.service_from, line.service_to, line.quantity, line.unit, line.unit_price, line.currency,
+                net_minor(due, terms, catalogue, as_of), corrects.number if corrects else None,
+                corrects.line_no if corrects else None, line.rule, line.arithmetic, _encode(due),
+            )  # fmt: skip
+
+
+def net_minor(due: DueLine, terms: ClientTerms, catalogue: Catalogue, as_of: date) -> int:
+    """A due line's net amount; of a gross price what is left without its tax."""
+    if not due.line.gross or not terms.known:
+        return due.line.amount_minor
+    client = terms.states.first_or_on(as_of)
+    if client_fault(client) is not None:
+        return due.line.amount_minor
+    try:
+        return net_of(due, client, catalogue, as_of)
+    except NoTax:
+        return due.line.amount_minor
+
+
+def _waiting_row(waiting: Waiting) -> tuple[Any, ...]:
+    return (
+        waiting.client_id, waiting.what, waiting.id, waiting.reason, waiting.since, waiting.minutes, waiting.currency,
+        waiting.served_on,
+    )  # fmt: skip
+

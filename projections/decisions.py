@@ -1,0 +1,244 @@
+"""What people and runs decided, as tables: documents, postings, holds, adjustments, number series, the business day.
+
+Applied in the decision's own transaction, so that no second run can bill what a first one did.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+from psycopg import Cursor
+
+from domain.decisions import BusinessDayOpened, ChargeAdjusted, ItemHeld, ItemReleased
+from domain.difference import Adjustment, Posting
+from domain.invoice import CreditNoteIssued, Document, InvoiceIssued, postings
+from domain.rate_time import Posted
+from projections.tables import (
+    ADJUSTMENTS,
+    BUSINESS_DAY,
+    HOLDS,
+    INVOICE_LINES,
+    INVOICES,
+    POSTED,
+    POSTED_ENTRIES,
+    SERIES,
+    Table,
+    copy_in,
+    replace_rows,
+)
+
+TABLES: tuple[Table, ...] = (
+    POSTED,
+    POSTED_ENTRIES,
+    SERIES,
+    HOLDS,
+    ADJUSTMENTS,
+    BUSINESS_DAY,
+    INVOICES,
+    INVOICE_LINES,
+)
+TOPICS = frozenset(
+    cls.TOPIC for cls in (ItemHeld, ItemReleased, ChargeAdjusted, BusinessDayOpened, InvoiceIssued, CreditNoteIssued)
+)
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_decode_posting = msgspec.json.Decoder(Posting).decode
+
+
+def apply(cursor: Cursor[Any], decided: Iterable[tuple[int, Any]]) -> None:
+    """Applies decisions, each with its position, in order; the caller's transaction is the decision's own."""
+    documents: list[tuple[int, Document]] = []
+    for position, event in decided:
+        match event:
+            case InvoiceIssued() | CreditNoteIssued():
+                documents.append((position, event))
+            case _:
+                _issue(cursor, documents)
+                documents = []
+                _decide(cursor, position, event)
+    _issue(cursor, documents)
+
+
+def _decide(cursor: Cursor[Any], position: int, event: Any) -> None:
+    match event:
+        case ItemHeld():
+            row = (event.client_id, event.item_key, event.by, event.occurred_at, event.reason)
+            replace_rows(cursor, HOLDS, [(event.client_id, event.item_key)], [row])
+            mark_decided(cursor, {event.client_id: position})
+        case ItemReleased():
+            replace_rows(cursor, HOLDS, [(event.client_id, event.item_key)], [])
+            mark_decided(cursor, {event.client_id: position})
+        case ChargeAdjusted():
+            adjusted = (
+                event.client_id, event.item_key, event.adjustment_id, event.currency, event.amount_minor, event.by,
+                event.occurred_at, event.reason, event.event_id,
+            )  # fmt: skip
+            replace_rows(cursor, ADJUSTMENTS, [adjusted[:3]], [adjusted])
+            mark_decided(cursor, {event.client_id: position})
+        case BusinessDayOpened():
+            cursor.execute("DELETE FROM business_day WHERE day < %s", (event.day,))
+            cursor.execute("INSERT INTO business_day (day) VALUES (%s) ON CONFLICT DO NOTHING", (event.day,))
+        case _:
+            raise TypeError(f"{type(event).__name__} is no decision")
+
+
+def mark_decided(cursor: Cursor[Any], positions: dict[str, int]) -> None:
+    """Notes the last decision on each client: a view that has not come so far may not be billed from."""
+    cursor.execute(
+        "INSERT INTO accounts (client_id, decided_position) SELECT * FROM unnest(%s::text[], %s::int8[])"
+        " ON CONFLICT (client_id) DO UPDATE SET decided_position ="
+        " greatest(accounts.decided_position, excluded.decided_position)",
+        (list(positions), list(positions.values())),
+    )
+
+
+def _issue(cursor: Cursor[Any], documents: Sequence[tuple[int, Document]]) -> None:
+    if not documents:
+        return
+    taken = {
+        (document.client_id, key): (document, posting) for _, document in documents for key, posting in postings(document).items()
+    }
+    if len(taken) < sum(len(postings(document)) for _, document in documents):
+        # One batch that bills an item twice (two currencies, or a rebuild): one after the other.
+        for one in documents:
+            _issue(cursor, [one])
+        return
+    counts = _posting_counts(cursor, list(taken))
+    copy_in(
+        cursor,
+        POSTED,
+        (
+            (
+                client_id, key, counts.get((client_id, key), 0) + 1, posting.due_on, document.number,
+                sum(line.net_minor for line in posting.lines), document.currency, _encode(posting),
+            )
+            for (client_id, key), (document, posting) in taken.items()
+        ),
+    )  # fmt: skip
+    _keep_entries(cursor, {key: posting for key, (_, posting) in taken.items()})
+    copy_in(cursor, INVOICES, (_invoice_row(position, document) for position, document in documents))
+    copy_in(cursor, INVOICE_LINES, (row for _, document in documents for row in _line_rows(document)))
+    _count(cursor, [document for _, document in documents])
+    mark_decided(cursor, {document.client_id: position for position, document in documents})
+
+
+def _posting_counts(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    cursor.execute(
+        "SELECT p.client_id, p.item_key, max(p.posting_no) FROM posted p"
+        " JOIN unnest(%s::text[], %s::text[]) AS k(c, i) ON p.client_id = k.c AND p.item_key = k.i GROUP BY 1, 2",
+        ([client_id for client_id, _ in keys], [key for _, key in keys]),
+    )
+    return {(client_id, key): number for client_id, key, number in cursor.fetchall()}
+
+
+def _keep_entries(cursor: Cursor[Any], taken: dict[tuple[str, str], Posting]) -> None:
+    """Which invoiced entries stand in which ticket's item; an entry's own item needs no look-up."""
+    tickets = {key: posting for key, posting in taken.items() if key[1].startswith("ticket/")}
+    if not tickets:
+        return
+    cursor.execute(
+        "DELETE FROM posted_entries p USING unnest(%s::text[], %s::text[]) AS k(c, i)"
+        " WHERE p.client_id = k.c AND p.item_key = k.i",
+        ([client_id for client_id, _ in tickets], [key for _, key in tickets]),
+    )
+    rows = [(client_id, member.time_entry_id, key) for (client_id, key), posting in tickets.items() for member in posting.members]
+    replace_rows(cursor, POSTED_ENTRIES, [row[:2] for row in rows], rows)
+
+
+def _invoice_row(position: int, document: Document) -> tuple[Any, ...]:
+    kind = "credit_note" if isinstance(document, CreditNoteIssued) else "invoice"
+    return (
+        document.client_id, document.number, kind, document.invoice_id, document.series, document.currency,
+        document.issued_on, document.due_on, document.net_minor, document.tax_minor, document.total_minor,
+        document.saw_position, position,
+    )  # fmt: skip
+
+
+def _line_rows(document: Document) -> Iterable[tuple[Any, ...]]:
+    for one in document.lines:
+        line, corrects = one.line, one.corrects
+        yield (
+            document.client_id, document.number, one.line_no, one.item_key, line.description, line.charge_type,
+            line.service_from, line.service_to, line.quantity, line.unit, line.unit_price, line.currency, one.net_minor,
+            one.tax_code, one.tax_percent, one.tax_minor, line.account, corrects.number if corrects else None,
+            corrects.line_no if corrects else None, line.rule, line.arithmetic, len(one.source_event_ids),
+            one.source_sha256, list(one.source_event_ids),
+        )  # fmt: skip
+
+
+def _count(cursor: Cursor[Any], documents: Sequence[Document]) -> None:
+    """Moves each series on by the documents it numbered."""
+    taken: dict[str, int] = {}
+    issued_on: dict[str, date] = {}
+    for document in documents:
+        taken[document.series] = taken.get(document.series, 0) + 1
+        issued_on[document.series] = max(issued_on.get(document.series, document.issued_on), document.issued_on)
+    cursor.execute(
+        "INSERT INTO series (counter, last_number, last_issued_on) SELECT * FROM unnest(%s::text[], %s::int8[], %s::date[])"
+        " ON CONFLICT (counter) DO UPDATE SET last_number = series.last_number + excluded.last_number,"
+        " last_issued_on = greatest(series.last_issued_on, excluded.last_issued_on)",
+        (list(taken), list(taken.values()), list(issued_on.values())),
+    )
+
+
+def posted_of(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Posting]]:
+    """The postings of some items, oldest first, by (client, item key)."""
+    cursor.execute(
+        "SELECT p.client_id, p.item_key, p.posting FROM posted p JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
+        " ON p.client_id = k.c AND p.item_key = k.i ORDER BY p.client_id, p.item_key, p.posting_no",
+        ([client_id for client_id, _ in keys], [key for _, key in keys]),
+    )
+    return _by_item(cursor.fetchall())
+
+
+def posted_of_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple[str, str], list[Posting]]:
+    """Every posting of some clients, oldest first, by (client, item key)."""
+    cursor.execute(
+        "SELECT client_id, item_key, posting FROM posted WHERE client_id = ANY(%s) ORDER BY client_id, item_key, posting_no",
+        (list(client_ids),),
+    )
+    return _by_item(cursor.fetchall())
+
+
+def _by_item(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], list[Posting]]:
+    found: dict[tuple[str, str], list[Posting]] = {}
+    for client_id, key, posting in rows:
+        found.setdefault((client_id, key), []).append(_decode_posting(posting))
+    return found
+
+
+def adjustments_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple[str, str], list[Adjustment]]:
+    """Every adjustment of some clients, by (client, item key)."""
+    cursor.execute(
+        "SELECT client_id, item_key, adjustment_id, currency, amount_minor, event_id FROM adjustments"
+        " WHERE client_id = ANY(%s) ORDER BY 1, 2, 3",
+        (list(client_ids),),
+    )
+    found: dict[tuple[str, str], list[Adjustment]] = {}
+    for client_id, key, adjustment_id, currency, amount_minor, event_id in cursor.fetchall():
+        found.setdefault((client_id, key), []).append(
+            Adjustment(adjustment_id=adjustment_id, currency=currency, amount_minor=amount_minor, reason="", event_id=event_id)
+        )
+    return found
+
+
+def standing_entries(posted: dict[tuple[str, str], list[Posting]]) -> dict[str, dict[str, Posted]]:
+    """By client and entry: the item an invoiced entry stands in, and the minutes it brought there."""
+    found: dict[str, dict[str, Posted]] = {}
+    for (client_id, key), history in posted.items():
+        if key.startswith(("time/", "ticket/")):
+            for member in history[-1].members:
+                found.setdefault(client_id, {})[member.time_entry_id] = Posted(key, member)
+            if key.startswith("time/") and not history[-1].members:
+                # Credited in full: nothing stands, but the entry has been invoiced before (product T6).
+                earlier = next((p.members[0] for p in reversed(history) if p.members), None)
+                if earlier is not None:
+                    found.setdefault(client_id, {}).setdefault(earlier.time_entry_id, Posted(key, earlier))
+    return found
+
+
+def business_day(cursor: Cursor[Any]) -> date | None:
+    """The last day opened."""
+    row = cursor.execute("SELECT day FROM business_day").fetchone()
+    return row[0] if row is not None else None

@@ -1,0 +1,98 @@
+"""Issued documents as people and programs read them, and what explains each of their lines."""
+
+from typing import Any
+
+from psycopg import Cursor
+
+_INVOICE = (
+    "SELECT number, kind, client_id, currency, issued_on, due_on, net_minor, tax_minor, total_minor FROM invoices"
+)
+_LINE = (
+    "SELECT line_no, item_key, description, charge_type, service_from, service_to, quantity, unit, unit_price, net_minor,"
+    " tax_code, tax_minor, account, corrects_number, corrects_line_no, rule, source_count, source_sha256, source_event_ids,"
+    " tax_percent, arithmetic, number FROM invoice_lines"
+)
+MOST_SOURCES = 100
+
+
+def invoices(cursor: Cursor[Any], client_id: str | None = None, number: str | None = None) -> list[dict[str, Any]]:
+    """Issued documents in order of issue, each with its lines; of one client, or the one of a number."""
+    condition = " WHERE (%(client)s::text IS NULL OR client_id = %(client)s) AND (%(number)s::text IS NULL OR number = %(number)s)"
+    given = {"client": client_id, "number": number}
+    lines: dict[str, list[dict[str, Any]]] = {}
+    for row in cursor.execute(_LINE + condition + " ORDER BY number, line_no", given).fetchall():
+        lines.setdefault(row[21], []).append(_line(row))
+    found = cursor.execute(_INVOICE + condition + ' ORDER BY issued_on, position, number COLLATE "C"', given).fetchall()
+    return [
+        {
+            "number": r[0], "kind": r[1], "client_id": r[2], "currency": r[3], "issued_on": r[4], "due_on": r[5],
+            "net_minor": r[6], "tax_minor": r[7], "total_minor": r[8],
+            # Payments come with a later issue: until then all that is owed is outstanding, a credit note owes nothing.
+            "outstanding_minor": max(r[8], 0), "status": "settled" if r[8] == 0 else "open", "lines": lines.get(r[0], []),
+        }
+        for r in found
+    ]  # fmt: skip
+
+
+def _line(r: tuple[Any, ...]) -> dict[str, Any]:
+    return {
+        "line_no": r[0], "item_key": r[1], "description": r[2], "charge_type": r[3], "service_from": r[4],
+        "service_to": r[5], "quantity": r[6], "unit": r[7], "unit_price": r[8], "net_minor": r[9], "tax_code": r[10],
+        "tax_minor": r[11], "account": r[12],
+        "corrects": {"number": r[13], "line_no": r[14]} if r[13] is not None else None, "rule": r[15],
+        "source_count": r[16], "source_sha256": r[17], "source_event_ids": r[18][:MOST_SOURCES], "tax_percent": r[19],
+        "arithmetic": r[20],
+    }  # fmt: skip
+
+
+def explain(cursor: Cursor[Any], number: str, line_no: int | None = None) -> list[dict[str, Any]]:
+    """Why lines are what they are: rule, arithmetic, what corrects them, and each source event with where it came from."""
+    rows = cursor.execute(
+        _LINE + " WHERE number = %(number)s AND (%(line)s::int IS NULL OR line_no = %(line)s) ORDER BY line_no",
+        {"number": number, "line": line_no},
+    ).fetchall()
+    found = []
+    for row in rows:
+        line = _line(row)
+        line["source_events"] = _events(cursor, row[18])
+        line["corrected_by"] = [
+            {"number": n, "line_no": at}
+            for n, at in cursor.execute(
+                "SELECT number, line_no FROM invoice_lines WHERE corrects_number = %s AND corrects_line_no = %s ORDER BY 1, 2",
+                (number, row[0]),
+            ).fetchall()
+        ]
+        found.append(line)
+    return found
+
+
+def _events(cursor: Cursor[Any], event_ids: list[str]) -> list[dict[str, Any]]:
+    rows = cursor.execute(
+        "SELECT e.event_id::text, e.topic, e.source_topic, e.source_partition, e.source_offset, e.notification_id,"
+        " e.batch_id, b.recorded_at, convert_from(e.state, 'UTF8')::jsonb FROM ledger.daybook_events e"
+        " JOIN ledger.batches b USING (batch_id) WHERE e.event_id = ANY(%s::uuid[])",
+        (event_ids,),
+    ).fetchall()
+    by_id = {row[0]: row for row in rows}
+    return [
+        {
+            "event_id": r[0], "event": r[1], "topic": r[2], "partition": r[3], "offset": r[4], "position": r[5],
+            "batch": r[6], "recorded_at": r[7], "said": r[8],
+        }
+        for event_id in event_ids
+        if (r := by_id.get(event_id)) is not None
+    ]  # fmt: skip
+
+
+def waiting(cursor: Cursor[Any], client_id: str | None = None) -> list[dict[str, Any]]:
+    """What is kept and not billed, with the reason and since when."""
+    rows = cursor.execute(
+        "SELECT client_id, what, id, reason, since, minutes, served_on FROM waiting"
+        " WHERE %(client)s::text IS NULL OR client_id = %(client)s"
+        ' ORDER BY client_id COLLATE "C", what, since, id COLLATE "C"',
+        {"client": client_id},
+    ).fetchall()
+    return [
+        {"client_id": r[0], "what": r[1], "id": r[2], "reason": r[3], "since": r[4], "minutes": r[5], "served_on": r[6]}
+        for r in rows
+    ]

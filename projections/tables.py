@@ -1,0 +1,128 @@
+"""The derived tables' columns, and the two ways rows get in and out of them: whole batches, never one by one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import Cursor, sql
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of schema `books`: its columns with their types, the first `keys` of which are its primary key.
+
+    `unhashed` columns are left out of the view's state hash: cipher text differs each time it is written.
+    """
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    keys: int
+    unhashed: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(name for name, _ in self.columns)
+
+
+def _table(name: str, keys: int, columns: str, unhashed: str = "") -> Table:
+    pairs = tuple((part.split()[0], part.split()[1]) for part in columns.split(","))
+    return Table(name, pairs, keys, frozenset(unhashed.split()))
+
+
+POSTED: Final = _table(
+    "posted",
+    3,
+    "client_id text, item_key text, posting_no int4, due_on date, number text, net_minor int8, currency text, posting bytea",
+)
+POSTED_ENTRIES: Final = _table("posted_entries", 2, "client_id text, time_entry_id text, item_key text")
+SERIES: Final = _table("series", 1, "counter text, last_number int8, last_issued_on date")
+HOLDS: Final = _table(
+    "holds", 2, "client_id text, item_key text, held_by text, held_at timestamptz, reason text", unhashed="reason"
+)
+ADJUSTMENTS: Final = _table(
+    "adjustments",
+    3,
+    "client_id text, item_key text, adjustment_id text, currency text, amount_minor int8, adjusted_by text,"
+    "adjusted_at timestamptz, reason text, event_id text",
+    unhashed="reason",
+)
+BUSINESS_DAY: Final = _table("business_day", 1, "one bool, day date")
+INVOICES: Final = _table(
+    "invoices",
+    2,
+    "client_id text, number text, kind text, invoice_id text, series text, currency text, issued_on date, due_on date,"
+    "net_minor int8, tax_minor int8, total_minor int8, saw_position int8, position int8",
+    unhashed="saw_position position",
+)
+INVOICE_LINES: Final = _table(
+    "invoice_lines",
+    3,
+    "client_id text, number text, line_no int4, item_key text, description text, charge_type text, service_from date,"
+    "service_to date, quantity numeric, unit text, unit_price numeric, currency text, net_minor int8, tax_code text,"
+    "tax_percent numeric, tax_minor int8, account text, corrects_number text, corrects_line_no int4, rule text,"
+    "arithmetic text, source_count int4, source_sha256 text, source_event_ids text[]",
+)
+TERMS: Final = _table("terms", 2, "subject text, event_id uuid, topic text, state bytea", unhashed="state")
+TIME_ENTRIES: Final = _table(
+    "time_entries",
+    2,
+    "client_id text, time_entry_id text, revision int4, status text, ticket_id text, project_id text, contract_id text,"
+    "agent_id text, approver_id text, charge_type text, worked_on date, started_at timestamptz, ended_at timestamptz,"
+    "worked_minutes int4, deducted_minutes int4, billable_minutes int4, note text, first_occurred_at timestamptz,"
+    "first_event_id text, state bytea",
+    unhashed="note state",
+)
+CLIENTS: Final = _table("clients", 1, "client_id text, name text, currency text, time_zone text, status text, terms_days int4")
+CHARGES: Final = _table(
+    "charges",
+    2,
+    "client_id text, item_key text, ticket_id text, due_on date, stays bool, currency text, rated_minor int8,"
+    "adjusted_minor int8, posted_minor int8, due_minor int8, explanation text, source_event_ids text[]",
+)
+DUE_LINES: Final = _table(
+    "due_lines",
+    3,
+    "client_id text, item_key text, line_no int4, due_on date, description text, charge_type text, kind text,"
+    "service_from date, service_to date, quantity numeric, unit text, unit_price numeric, currency text, net_minor int8,"
+    "corrects_number text, corrects_line_no int4, rule text, arithmetic text, line bytea",
+)
+WAITING: Final = _table(
+    "waiting",
+    3,
+    "client_id text, what text, id text, reason text, since timestamptz, minutes int4, currency text, served_on date",
+)
+
+
+def copy_in(cursor: Cursor[Any], table: Table, rows: Iterable[Sequence[Any]]) -> None:
+    """Adds rows by binary COPY; columns as the table lists them."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, table.names))
+    )
+    with cursor.copy(statement) as copy:
+        copy.set_types([kind for _, kind in table.columns])
+        for row in rows:
+            copy.write_row(row)
+
+
+def delete_keys(cursor: Cursor[Any], table: Table, keys: Sequence[Sequence[Any]]) -> None:
+    """Takes rows out by (the beginning of) their primary key, in one statement."""
+    if not keys:
+        return
+    width = len(keys[0])
+    names = [sql.Identifier(name) for name, _ in table.columns[:width]]
+    kinds = [kind for _, kind in table.columns[:width]]
+    arrays = sql.SQL(", ").join(sql.SQL("%s::{}[]").format(sql.SQL(kind)) for kind in kinds)
+    statement = sql.SQL("DELETE FROM {table} USING unnest({arrays}) AS k({names}) WHERE {match}").format(
+        table=sql.Identifier(table.name),
+        arrays=arrays,
+        names=sql.SQL(", ").join(names),
+        match=sql.SQL(" AND ").join(sql.SQL("{}.{} = k.{}").format(sql.Identifier(table.name), name, name) for name in names),
+    )
+    cursor.execute(statement, [list(column) for column in zip(*keys, strict=True)])
+
+
+def replace_rows(cursor: Cursor[Any], table: Table, keys: Sequence[Sequence[Any]], rows: Iterable[Sequence[Any]]) -> None:
+    """Puts rows in the place of those with the given keys."""
+    delete_keys(cursor, table, keys)
+    copy_in(cursor, table, rows)
