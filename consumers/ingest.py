@@ -26,6 +26,10 @@ BACKOFF_S = 0.2
 LONGEST_BACKOFF_S = 5.0
 
 
+# A server that ends a session that idled in a transaction (a worker that was frozen) reports an internal error.
+LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+
+
 @dataclass(slots=True)
 class Totals:
     """What a loop has handled so far."""
@@ -113,7 +117,7 @@ class Ingest:
                 log.warning("batch_already_handled", stored=error.stored)
                 self._start_over(polled)
                 return
-            except (VersionConflict, BookBusy, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            except (VersionConflict, BookBusy, PoolTimeout, *LOST) as error:
                 self._streams.drop_all()
                 wait = min(BACKOFF_S * 2**attempt, LONGEST_BACKOFF_S) * (0.5 + random.random())
                 log.warning("batch_retried", error=type(error).__name__, attempt=attempt + 1, wait_s=round(wait, 2))

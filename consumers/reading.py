@@ -10,6 +10,7 @@ import msgspec
 
 from consumers.source import Partition, Polled, Record
 from domain.facts import FACTS, PERSONAL, stream_of, subject_of
+from domain.ids import uuid_of
 from ledger.book import DeadLetter
 from ledger.keyring import Keyring
 from schemas.codec import WireError, check_envelope, decode, schema_id_of
@@ -62,7 +63,7 @@ def read(polled: Sequence[Polled]) -> Batch:
                     fields,
                     subject_of(kind, fields),
                     stream_of(kind, fields),
-                    UUID(fields["event_id"]),
+                    uuid_of(int(fields["event_id"].replace("-", ""), 16)),
                     kind.encode() + _canonical(fields),
                 )
             )

@@ -472,7 +472,7 @@ def forget(client: str, yes: Annotated[bool, typer.Option("--yes", help="Do not 
 
 @app.command()
 def demo(
-    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages (they come next), or print and exit.")] = True,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages (not yet), or print and exit.")] = True,
     home: Annotated[Path, typer.Option("--home", help="Where the demo keeps its database.")] = Path(".demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over.")] = False,
 ) -> None:

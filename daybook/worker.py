@@ -63,7 +63,7 @@ def _ingest(app: App, stop: threading.Event, run_loop: Callable[[Ingest], None])
                 source.close()
 
 
-class _only_one:  # noqa: N801
+class _only_one:
     """On the embedded log one loop runs at a time; Kafka's group shares partitions out by itself."""
 
     def __init__(self, app: App) -> None:

@@ -92,12 +92,17 @@ def standing(postings: Iterable[Posting]) -> dict[tuple[str, str], Standing]:
             before = stands.get(key)
             if before is None or (before.quantity == 0 and before.amount_minor == 0):
                 stands[key] = _first(posted, before)
-            elif before.line.unit_price == posted.line.unit_price:
+            elif _same_price(before.line, posted.line):
                 stands[key] = _added(before, posted)
             else:
                 # A mirrored line was posted just before: what is left is this new line.
                 stands[key] = _added(replace(before, line=posted.line, reference=posted.reference), posted)
     return stands
+
+
+def _same_price(one: RatedLine, other: RatedLine) -> bool:
+    # A price that holds the tax is another price than the same figure without it.
+    return one.unit_price == other.unit_price and one.gross == other.gross
 
 
 def _first(posted: PostedLine, before: Standing | None) -> Standing:
@@ -140,15 +145,20 @@ def due_lines(
     stands = standing(postings)
     wanted = {(line.currency, line.part): line for line in (rated.lines if rated else ())}
     if rated is not None and rated.lines:
-        # An item that is no longer rated takes its adjustments with it: there is nothing left to discount.
-        wanted |= {(a.currency, a.adjustment_id): _adjusted(a, rated.lines[0]) for a in adjustments}
+        # What is no longer rated in a currency takes its adjustments with it: there is nothing left to discount.
+        beside = {line.currency: line for line in reversed(rated.lines)}
+        wanted |= {
+            (a.currency, a.adjustment_id): _adjusted(a, beside[a.currency]) for a in adjustments if a.currency in beside
+        }
     sources = _sources(rated, adjustments, postings)
     members = rated.members if rated else ()
     known = {member.time_entry_id for posting in postings for member in posting.members}
     joined = any(member.time_entry_id not in known for member in members) and bool(postings)
+    main = next((stood for (_, part), stood in stands.items() if part == ""), None)
     found: list[DueLine] = []
     for key in sorted(stands.keys() | wanted.keys(), key=lambda k: (k[1] != "", k)):
-        like = stands.get(key) or stands.get((key[0], ""))
+        # A line in another currency than before still corrects, and is taxed like, what it replaces.
+        like = stands.get(key) or stands.get((key[0], "")) or main
         for line, corrects, ends in _part(wanted.get(key), stands.get(key), joined):
             found.append(
                 DueLine(
@@ -173,7 +183,7 @@ def _part(wanted: RatedLine | None, stands: Standing | None, joined: bool) -> li
     empty = stands.quantity == 0 and stands.amount_minor == 0
     if wanted is None:
         return [] if empty else [(_mirror(stands), stands.reference, 0)]
-    if wanted.unit_price == stands.line.unit_price or empty:
+    if empty or _same_price(wanted, stands.line):
         quantity = wanted.quantity - stands.quantity
         amount = wanted.amount_minor - stands.amount_minor
         if quantity == 0 and amount == 0 and not joined:

@@ -117,7 +117,7 @@ def draft(due: Sequence[DueLine], *, client: ClientDefined, terms_days: int, cat
 
     `client` is the state in force on `issued_on`, the tax point; `terms_days` are the last revision's terms.
     """
-    ordered = sorted(due, key=_order)
+    ordered = _ordered(due)
     rounding = catalogue.provider.tax_rounding if catalogue.provider is not None else "line"
     taxed = _taxed(ordered, client, catalogue, issued_on, rounding)
     lines = tuple(
@@ -147,17 +147,25 @@ def draft(due: Sequence[DueLine], *, client: ClientDefined, terms_days: int, cat
     )
 
 
-def net_of(one: DueLine, client: ClientDefined, catalogue: Catalogue, as_of: date) -> int:
-    """The net amount of a due line on its own; gross prices lose the tax they hold (product M8)."""
-    if not one.line.gross:
-        return one.line.amount_minor
-    _, percent = _code(one, client, catalogue, as_of)
-    return one.line.amount_minor - _own_tax(one, percent, one.keeps.tax_minor if one.keeps else 0)
+def nets_of(item: Sequence[DueLine], client: ClientDefined, catalogue: Catalogue, as_of: date) -> list[int]:
+    """The net amounts of one item's due lines, as a draft will have them; gross prices lose the tax they hold (product M8)."""
+    if not any(one.line.gross for one in item):
+        return [one.line.amount_minor for one in item]
+    taxed = _taxed(item, client, catalogue, as_of, "line")
+    return [one.line.amount_minor - (tax if one.line.gross else 0) for one, (_, _, tax) in zip(item, taxed, strict=True)]
 
 
-def _order(one: DueLine) -> tuple[bool, str, date, str]:
-    """Hours first, by charge type, then the contract's lines; a mirrored line stays before its replacement (stable sort)."""
-    return (one.line.unit != "hour", one.line.kind, one.line.service_from, one.item_key)
+def _ordered(due: Sequence[DueLine]) -> list[DueLine]:
+    """Hours first, by charge type, then the contract's lines.
+
+    The lines of one item stay together in the order given, whatever they are called: a mirrored line has to come before
+    its replacement, or what stands of the item afterwards could not be told.
+    """
+    place: dict[str, tuple[bool, str, date, str]] = {}
+    for one in due:
+        # The last line counts: it says what the item is now.
+        place[one.item_key] = (one.line.unit != "hour", one.line.kind, one.line.service_from, one.item_key)
+    return sorted(due, key=lambda one: place[one.item_key])
 
 
 def _taxed(
@@ -166,11 +174,11 @@ def _taxed(
     """(code, percent, tax) of each line; corrections end where the tax would have been from scratch (product M7)."""
     codes = [_code(one, client, catalogue, on) for one in due]
     taxes: list[int | None] = [None] * len(due)
-    posted: dict[tuple[str, str], int] = {}
+    posted: dict[tuple[str, str, str], int] = {}
     for index, (one, (_, percent)) in enumerate(zip(due, codes, strict=True)):
         if one.like is None and not one.line.gross and rounding == "rate_group":
             continue
-        part = (one.item_key, one.line.part)
+        part = (one.item_key, one.line.currency, one.line.part)
         before = posted.get(part, one.keeps.tax_minor if one.keeps else 0)
         tax = _own_tax(one, percent, before)
         posted[part] = before + tax
@@ -217,12 +225,12 @@ def series_for(client: ClientDefined, catalogue: Catalogue, *, credit_note: bool
     defined = _defined(client, catalogue, document)
     if defined is None:
         return Series(counter=document, prefix=DEFAULT_PREFIX[document], digits=6)
-    year = f"/{issued_on.year}" if defined.restart == "yearly" else ""
-    return Series(
-        counter=f"{document}/{defined.code}{year}",
-        prefix=defined.prefix.replace("{year}", f"{issued_on.year:04d}"),
-        digits=defined.digits,
-    )
+    # Numbers that do not show their year go on counting: two documents must never share one.
+    year = f"/{issued_on.year}" if defined.restart == "yearly" and "{year}" in defined.prefix else ""
+    prefix = defined.prefix.replace("{year}", f"{issued_on.year:04d}")
+    # Printed like the default series, it is the default series.
+    counter = document if prefix == DEFAULT_PREFIX[document] else f"{document}/{defined.code}{year}"
+    return Series(counter=counter, prefix=prefix, digits=defined.digits)
 
 
 def _defined(client: ClientDefined, catalogue: Catalogue, document: str) -> InvoiceSeriesDefined | None:

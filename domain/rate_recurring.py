@@ -20,10 +20,14 @@ RULE = "recurring/v1"
 
 @dataclass(slots=True)
 class LineRating:
-    """The items of a client's contract lines, and the lines that wait."""
+    """The items of a client's contract lines, and the lines that wait.
+
+    `staying` are the beginnings of the keys of the items that stay as invoiced while their line waits.
+    """
 
     items: list[RatedItem]
     waiting: list[Waiting]
+    staying: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class _Segment:
 
 def rate_contracts(terms: ClientTerms, catalogue: Catalogue, as_of: date, due_after: date | None = None) -> LineRating:
     """Rates every period of every contract line that is due by `as_of` (and after `due_after`, if given)."""
-    rating = LineRating([], [])
+    rating = LineRating([], [], [])
     for state in terms.refused:
         # A state that would move `starts_on` would shift every period already billed (product D5).
         rating.waiting.append(_waiting(state, state.contract_id, "impossible_value", "contract"))
@@ -62,33 +66,40 @@ def _rate_line(
     due_after: date | None,
     rating: LineRating,
 ) -> None:
-    last_state, last_line = _last(states, line_id)
-    if isinstance(last_line, RateLine):
+    now_state, now_line = _now(states, line_id, as_of)
+    if isinstance(now_line, RateLine):
         return
-    reasons = _reasons(last_state, last_line, states, terms, catalogue, as_of)
+    reasons = _reasons(now_state, now_line, states, terms, catalogue, as_of)
+    if not any(contract_fault(state) for state in states.states):
+        # Without a readable schedule there are no periods; what was invoiced stays.
+        for period in timeline([(s.starts_on, s) for s in schedules(states.states, line_id)], as_of):
+            due_on = _due_on(period, states, line_id)
+            if due_on > as_of or (due_after is not None and due_on <= due_after) or _closed(terms, period.start):
+                continue
+            key = line_item(contract_id, line_id, period.start)
+            segments = list(_segments(period, states, line_id))
+            if segments and not reasons and not _taxable(segments, terms, catalogue, as_of):
+                reasons.append("unknown_tax_code")
+            if reasons:
+                rating.items.append(RatedItem(key=key, due_on=due_on, stays=True))
+            elif segments:
+                rating.items.append(_item(key, due_on, period, segments))
     if reasons:
-        rating.waiting.append(_waiting(last_state, f"{contract_id}/{line_id}", first_reason(reasons), "contract_line"))
-    if any(contract_fault(state) for state in states.states):
-        return  # without a readable schedule there are no periods; what was invoiced stays, see `stays_with`
-    for period in timeline([(s.starts_on, s) for s in schedules(states.states, line_id)], as_of):
-        due_on = _due_on(period, states, line_id)
-        if due_on > as_of or (due_after is not None and due_on <= due_after) or _closed(terms, period.start):
-            continue
-        key = line_item(contract_id, line_id, period.start)
-        if reasons:
-            rating.items.append(RatedItem(key=key, due_on=due_on, stays=True))
-            continue
-        segments = list(_segments(period, states, line_id))
-        if segments:
-            rating.items.append(_item(key, due_on, period, segments))
+        rating.waiting.append(_waiting(now_state, f"{contract_id}/{line_id}", first_reason(reasons), "contract_line"))
+        rating.staying.append(line_item(contract_id, line_id, date.min)[: -len(date.min.isoformat())])
 
 
-def _last(states: Timeline[ContractDefined], line_id: str) -> tuple[ContractDefined, ContractLine]:
-    for state in reversed(states.states):
-        for line in state.lines:
-            if line.line_id == line_id:
-                return state, line
-    raise LookupError(line_id)
+def _now(states: Timeline[ContractDefined], line_id: str, as_of: date) -> tuple[ContractDefined, ContractLine]:
+    """The line as it stands: its last state by that day, for what is agreed for later must not stop today's invoice."""
+    found = [(state, line) for state in states.states for line in state.lines if line.line_id == line_id]
+    by_now = [one for one in found if one[0].effective_from <= as_of]
+    return by_now[-1] if by_now else found[0]
+
+
+def _taxable(segments: list[_Segment], terms: ClientTerms, catalogue: Catalogue, as_of: date) -> bool:
+    """Each tax code a period's lines carry is known on the tax point."""
+    client = terms.states.first_or_on(as_of)
+    return all(tax_for(segment.line.tax_code, client, catalogue, as_of) is not None for segment in segments)
 
 
 def _reasons(
@@ -115,21 +126,14 @@ def _reasons(
     return reasons
 
 
-def stays_with(waiting: Waiting) -> str | None:
-    """The beginning of the keys of the items that stay as invoiced while a contract line waits."""
-    if waiting.what != "contract_line":
-        return None
-    contract_id, _, line_id = waiting.id.partition("/")
-    return line_item(contract_id, line_id, date.min)[: -len("0001-01-01")]
-
-
 def _due_on(period: Period, states: Timeline[ContractDefined], line_id: str) -> date:
-    """A period is due in advance on its first day, in arrears on its last (product D3)."""
-    timing = "arrears"
-    for state in states.states:
-        for line in state.lines:
-            if line.line_id == line_id and (state.effective_from <= period.start or timing == "arrears"):
-                timing = line.timing
+    """A period is due in advance on its first day, in arrears on its last (product D3).
+
+    The state on the first day of the period decides, or where the line came later, the first that has it.
+    """
+    timings = [(state.effective_from, line.timing) for state in states.states for line in state.lines if line.line_id == line_id]
+    by_then = [timing for effective_from, timing in timings if effective_from <= period.start]
+    timing = by_then[-1] if by_then else timings[0][1]
     return period.start if timing == "advance" else period.last_day
 
 
@@ -156,10 +160,22 @@ def _after(last_day: date | None) -> date:
 
 
 def _item(key: str, due_on: date, period: Period, segments: list[_Segment]) -> RatedItem:
+    if not segments[0].line.prorate:
+        segments = segments[:1]
+    # Amounts of two currencies never mix: a change of currency makes a line in each.
+    currencies = dict.fromkeys(segment.state.currency for segment in segments)
+    return RatedItem(
+        key=key,
+        due_on=due_on,
+        lines=tuple(_line(period, [s for s in segments if s.state.currency == currency]) for currency in currencies),
+        sources=tuple(dict.fromkeys(segment.state.event_id for segment in segments)),
+    )
+
+
+def _line(period: Period, segments: list[_Segment]) -> RatedLine:
     first = segments[0]
     if not first.line.prorate:
         # The state on the first day served counts for the whole period, with no credit for an early end.
-        segments = [first]
         quantity, price = first.line.quantity, first.line.unit_price
         amount = amount_minor(quantity, price, first.state.currency)
         how = f"{quantity.normalize():f} x {price:f}, not prorated"
@@ -172,7 +188,7 @@ def _item(key: str, due_on: date, period: Period, segments: list[_Segment]) -> R
     if price < 0:
         # A credit is a negative quantity at a positive price: e-invoice rules refuse a negative price (product M5).
         quantity, price = -quantity, -price
-    line = RatedLine(
+    return RatedLine(
         part="",
         description=last.line.description,
         charge_type=None,
@@ -190,8 +206,6 @@ def _item(key: str, due_on: date, period: Period, segments: list[_Segment]) -> R
         rule=RULE,
         arithmetic=f"{how} = {_money(amount, first.state.currency)}",
     )
-    sources = tuple(dict.fromkeys(segment.state.event_id for segment in segments))
-    return RatedItem(key=key, due_on=due_on, lines=(line,), sources=sources)
 
 
 def _shown(period: Period, segments: list[_Segment], amount: int) -> tuple[Decimal, Decimal, str]:

@@ -10,7 +10,7 @@ from psycopg import Cursor
 
 from domain.contract_terms import client_fault
 from domain.difference import DueLine
-from domain.invoice import NoTax, net_of
+from domain.invoice import NoTax, nets_of
 from domain.rated import Waiting
 from domain.terms import Catalogue, ClientTerms
 from projections.rating import ClientCharges
@@ -86,27 +86,29 @@ def _due_rows(
     charges: ClientCharges, terms: ClientTerms, catalogue: Catalogue, as_of: date
 ) -> Iterable[tuple[Any, ...]]:
     for key, lines in charges.due.items():
-        for number, due in enumerate(lines, start=1):
+        nets = net_minors(lines, terms, catalogue, as_of)
+        for number, (due, net) in enumerate(zip(lines, nets, strict=True), start=1):
             line, corrects = due.line, due.corrects
             yield (
                 charges.client_id, key, number, due.due_on, line.description, line.charge_type, line.kind,
                 line.service_from, line.service_to, line.quantity, line.unit, line.unit_price, line.currency,
-                net_minor(due, terms, catalogue, as_of), corrects.number if corrects else None,
+                net, corrects.number if corrects else None,
                 corrects.line_no if corrects else None, line.rule, line.arithmetic, _encode(due),
             )  # fmt: skip
 
 
-def net_minor(due: DueLine, terms: ClientTerms, catalogue: Catalogue, as_of: date) -> int:
-    """A due line's net amount; of a gross price what is left without its tax."""
-    if not due.line.gross or not terms.known:
-        return due.line.amount_minor
+def net_minors(item: Sequence[DueLine], terms: ClientTerms, catalogue: Catalogue, as_of: date) -> list[int]:
+    """The net amounts of an item's due lines; of a gross price what is left without its tax."""
+    amounts = [due.line.amount_minor for due in item]
+    if not terms.known or not any(due.line.gross for due in item):
+        return amounts
     client = terms.states.first_or_on(as_of)
     if client_fault(client) is not None:
-        return due.line.amount_minor
+        return amounts
     try:
-        return net_of(due, client, catalogue, as_of)
+        return nets_of(item, client, catalogue, as_of)
     except NoTax:
-        return due.line.amount_minor
+        return amounts
 
 
 def _waiting_row(waiting: Waiting) -> tuple[Any, ...]:

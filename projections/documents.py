@@ -17,7 +17,10 @@ MOST_SOURCES = 100
 
 def invoices(cursor: Cursor[Any], client_id: str | None = None, number: str | None = None) -> list[dict[str, Any]]:
     """Issued documents in order of issue, each with its lines; of one client, or the one of a number."""
-    condition = " WHERE (%(client)s::text IS NULL OR client_id = %(client)s) AND (%(number)s::text IS NULL OR number = %(number)s)"
+    condition = (
+        " WHERE (%(client)s::text IS NULL OR client_id = %(client)s)"
+        " AND (%(number)s::text IS NULL OR number = %(number)s)"
+    )
     given = {"client": client_id, "number": number}
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in cursor.execute(_LINE + condition + " ORDER BY number, line_no", given).fetchall():

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Cursor
 
 from domain.difference import Adjustment, DueLine, Posting, due_lines
-from domain.rate_recurring import rate_contracts, stays_with
+from domain.rate_recurring import rate_contracts
 from domain.rate_time import Posted, rate_time
 from domain.rated import RatedItem, Waiting
 from domain.terms import Catalogue, ClientTerms
@@ -47,7 +47,7 @@ def rate_clients(cursor: Cursor[Any], cache: TermsCache, client_ids: Sequence[st
         charges.rated.update((item.key, item) for item in lines.items)
         charges.waiting.extend(lines.waiting)
         keys = charges.rated.keys() | {key for owner, key in posted if owner == client_id}
-        _difference(charges, keys, posted, adjusted, [w for w in map(stays_with, lines.waiting) if w])
+        _difference(charges, keys, posted, adjusted, lines.staying)
         found.append(charges)
     return found
 

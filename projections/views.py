@@ -22,6 +22,13 @@ BATCH: Final = 5_000
 LOCK: Final = 7_205_001  # the advisory lock of the one runner
 TABLES: Final[tuple[Table, ...]] = (*decisions.TABLES, *work.TABLES)
 
+# Views that analysts see under a name of their own, and the tables they are made of.
+MADE_OF: Final[dict[str, tuple[str, ...]]] = {
+    "invoicing_queue": ("due_lines", "holds", "waiting", "clients", "business_day"),
+}
+# Written with the book itself, in the transaction of each batch: they have nothing to be rebuilt from but the source.
+OF_THE_BOOK: Final = ("dead_letters", "ledger_batches")
+
 Progress = Callable[[int], None]
 
 
@@ -83,6 +90,8 @@ class Views:
     def _session(self) -> Iterator[Connection]:
         with self.book.database.connection() as connection:
             connection.autocommit = True
+            # A statement prepared on the live tables would go on meaning them where temporary ones hide them.
+            threshold, connection.prepare_threshold = connection.prepare_threshold, None
             connection.execute("SET search_path = books")
             try:
                 yield connection
@@ -90,6 +99,7 @@ class Views:
                 connection.execute("RESET search_path")
                 connection.execute("DISCARD TEMP")
                 connection.autocommit = False
+                connection.prepare_threshold = threshold
 
     @contextmanager
     def reading(self, *, as_of: date | None = None, known_at: datetime | None = None) -> Iterator[Cursor[Any]]:
@@ -108,8 +118,9 @@ class Views:
 
     def rebuild(self, names: Sequence[str] = (), *, progress: Progress | None = None) -> int:
         """Builds the named views (or all) from nothing beside the live ones, catches up, and swaps them in one transaction."""
-        wanted = [table for table in TABLES if not names or table.name in names]
-        unknown = set(names) - {table.name for table in TABLES}
+        unknown = set(names) - set(view_names())
+        meant = {one for name in names for one in MADE_OF.get(name, (name,))}
+        wanted = [table for table in TABLES if not names or table.name in meant]
         if unknown:
             raise LookupError(f"no view named {', '.join(sorted(unknown))}; there are {', '.join(view_names())}")
         with self._session() as connection:
@@ -173,14 +184,15 @@ class Views:
         """(view, state hash, position) of every view, in one snapshot; cipher text and positions are left out."""
         with self.reading() as cursor:
             position = _position(cursor)
-            return [(table.name, state_hash(cursor, table), position) for table in TABLES]
+            own = [(name, state_hash_of(cursor, statement), position) for name, statement in _OF_THE_BOOK]
+            return [*_hashes(cursor, position), *own]
 
     def fresh_hashes(self, *, progress: Progress | None = None) -> list[tuple[str, str, int]]:
         """The same of tables folded from nothing, which leaves the live ones alone: what `verify` compares with."""
         with self._session() as connection:
             position = self._fold(connection, self.position(), progress)
             with connection.transaction(), connection.cursor() as cursor:
-                return [(table.name, state_hash(cursor, table), position) for table in TABLES]
+                return _hashes(cursor, position)
 
 
 def fold_decisions(cursor: Cursor[Any], events: Sequence[RecordedEvent]) -> None:
@@ -192,7 +204,26 @@ def fold_decisions(cursor: Cursor[Any], events: Sequence[RecordedEvent]) -> None
 
 def view_names() -> list[str]:
     """The views that can be rebuilt."""
-    return sorted(table.name for table in TABLES)
+    return sorted([*(table.name for table in TABLES), *MADE_OF, *OF_THE_BOOK])
+
+
+def _hashes(cursor: Cursor[Any], position: int) -> list[tuple[str, str, int]]:
+    hashes = {table.name: state_hash(cursor, table) for table in TABLES}
+    for name, parts in MADE_OF.items():
+        hashes[name] = hashlib.sha256("\n".join(hashes[part] for part in parts).encode()).hexdigest()
+    return [(name, hash_, position) for name, hash_ in hashes.items()]
+
+
+_OF_THE_BOOK: Final = (
+    (
+        "dead_letters",
+        sql.SQL(
+            'COPY (SELECT topic, partition, "offset", reason FROM ledger.dead_letters ORDER BY topic COLLATE "C", partition,'
+            ' "offset") TO STDOUT'
+        ),
+    ),
+    ("ledger_batches", sql.SQL("COPY (SELECT batch_id, hash FROM ledger.batches ORDER BY batch_id) TO STDOUT")),
+)
 
 
 def state_hash(cursor: Cursor[Any], table: Table) -> str:
@@ -207,6 +238,11 @@ def state_hash(cursor: Cursor[Any], table: Table) -> str:
         sql.Identifier(table.name),
         sql.SQL(", ").join(keys),
     )
+    return state_hash_of(cursor, statement)
+
+
+def state_hash_of(cursor: Cursor[Any], statement: sql.SQL | sql.Composed) -> str:
+    """The SHA-256 of what a COPY gives."""
     digest = hashlib.sha256()
     with cursor.copy(statement) as copy:
         for block in copy:

@@ -160,7 +160,6 @@ class Work:
         keys |= {(client_id, unquote(key[5:])) for client_id, key in items if key.startswith("time/")}
         if not keys and not items:
             return
-        owners |= time_entries.claims(cursor, [entry_id for _, entry_id in keys])
         tickets = _tickets(touched.entries, keys) | _ticket_of(items) | _posted_tickets(cursor, keys)
         entries = time_entries.load(cursor, sorted(keys))
         for entry in time_entries.load_tickets(cursor, sorted(tickets)):
@@ -168,6 +167,7 @@ class Work:
         tickets |= {(e.client_id, e.ticket_id) for e in entries.values() if e.ticket_id is not None}
         for entry in time_entries.load_tickets(cursor, sorted(tickets)):
             entries[(entry.client_id, entry.time_entry_id)] = entry
+        owners |= time_entries.claims(cursor, sorted({entry_id for _, entry_id in entries}))
         affected = items | {(c, time_item(e)) for c, e in entries} | _known_items(cursor, tickets)
         self._rate_affected(cursor, entries, affected, owners, as_of)
 
@@ -224,7 +224,8 @@ def _note(event: RecordedEvent, touched: _Touched) -> None:
         document = decode(topic, event.state)
         touched.items.update((event.client_id, line.item_key) for line in document.lines)
         for line in document.lines:
-            touched.entries.update({(event.client_id, m.time_entry_id): (None, None) for m in line.members})
+            for member in line.members:
+                touched.entries.setdefault((event.client_id, member.time_entry_id), (None, None))
     elif topic == BusinessDayOpened.TOPIC:
         day = decode(topic, event.state).day
         touched.opened = max(touched.opened or day, day)

@@ -113,7 +113,8 @@ def _avro(file: io.BufferedReader, name: str) -> Iterator[Fact | BadFact]:
     try:
         blocks = fastavro.block_reader(file)
         # Not blocks.writer_schema, which fastavro has already rewritten.
-        writers = _writers(json.loads(blocks.metadata["avro.schema"]), name)
+        schema = json.loads(blocks.metadata["avro.schema"])
+        writers = _writers(schema, name)
     except FileError:
         raise
     except Exception as error:
@@ -131,17 +132,20 @@ def _avro(file: io.BufferedReader, name: str) -> Iterator[Fact | BadFact]:
         if block is None:
             return
         data: bytes = block.bytes_.getvalue()  # type: ignore[attr-defined]
-        yield from _block(data, block.num_records, writers, f"{name} record", number)
+        yield from _block(data, block.num_records, writers, f"{name} record", number, union=isinstance(schema, list))
         number += block.num_records
 
 
-def _block(data: bytes, records: int, writers: list[Writer], name: str, before: int) -> Iterator[Fact | BadFact]:
+def _block(
+    data: bytes, records: int, writers: list[Writer], name: str, before: int, *, union: bool
+) -> Iterator[Fact | BadFact]:
     body = io.BytesIO(data)
     for index in range(records):
         where = f"{name} {before + index + 1}"
         start = body.tell()
         try:
-            writer = writers[_branch(body)] if len(writers) > 1 else writers[0]
+            # A union of one record says which, all the same.
+            writer = writers[_branch(body)] if union else writers[0]
             raw = read_body(writer, body)
         except Exception as error:
             # Where a record ends is only known by reading it: the rest of its block is lost, the next block is not.

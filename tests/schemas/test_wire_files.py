@@ -187,3 +187,8 @@ def test_empty_file_holds_no_facts(tmp_path: Path) -> None:
     path.write_bytes(b"")
     assert list(read(path)) == []
     assert count(path) == 0
+
+
+def test_container_of_a_union_of_one_record_is_read_too(tmp_path: Path) -> None:
+    path = container(tmp_path / "one.avro", [schema_of("TimeEntryLogged")], [("daybook.v1.TimeEntryLogged", entry(1))])
+    assert [fact[2] for fact in read(path)] == [entry(1)]

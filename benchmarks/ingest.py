@@ -1,0 +1,289 @@
+"""Ingestion of time-entry facts on new streams (2.2 events each), from wire bytes to commit.
+
+    python -m benchmarks.ingest [--facts 60000] [--stored 0] [--rounds 3]
+
+In one run, interleaved: (ours) the consumers' own loop over records already in memory; (a) the event library's stock
+`Application`, one `repository.get` and `save` per event; (b) binary COPY of the very rows ours wrote, into the same
+tables with the same indexes, in batches of the same size. Prints each rate, the ratios, and the share of each stage.
+"""
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import structlog
+from eventsourcing.application import Application
+from eventsourcing.domain import Aggregate, event
+
+from consumers.ingest import MAX_RECORDS, Ingest
+from consumers.source import Partition, Polled, Record
+from daybook.app import migration_folders
+from ledger.book import Book
+from ledger.database import Database
+from ledger.embedded import EmbeddedPostgres
+from ledger.keyring import Keyring
+from ledger.migrate import migrate
+from schemas.codec import encode, key_of
+
+NAMESPACE = UUID("7d8b1a52-1f4e-5a7e-9c0e-2a9b6f1c3d40")
+START = datetime(2026, 5, 1, 8, tzinfo=UTC)
+CLIENTS = 400
+
+
+class MemorySource:
+    """Records already fetched: the broker's and the client's cost is measured elsewhere."""
+
+    def __init__(self, records: list[Polled], run: str) -> None:
+        self.cluster_id = f"memory-{run}"
+        self.problems: dict[Partition, str] = {}
+        self.on_revoked: Callable[[frozenset[Partition]], None] | None = None
+        self._left = iter(records)
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Polled]:
+        part = next(self._left, None)
+        return [] if part is None else [part]
+
+    def seek(self, topic: str, partition: int, offset: int | None) -> None:
+        raise AssertionError("nothing is sought in a benchmark")
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None: ...
+
+    def assigned(self) -> frozenset[Partition]:
+        return frozenset()
+
+    def end_offsets(self) -> dict[Partition, int]:
+        return {}
+
+    def close(self) -> None: ...
+
+
+def facts(run: str, count: int) -> Iterator[tuple[bytes, bytes]]:
+    """(key, wire bytes) of entries logged and approved, one in five amended and approved again: 2.2 facts a stream... """
+    rng = random.Random(run)
+    made, number = 0, 0
+    while made < count:
+        number += 1
+        for record, fields in _story(run, number, rng):
+            if made < count:
+                made += 1
+                yield key_of(record, fields), encode(record, fields)
+
+
+def _story(run: str, number: int, rng: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
+    entry, at = f"{run}-TE-{number:07d}", START + timedelta(seconds=number)
+
+    def common(what: str) -> dict[str, Any]:
+        id_ = str(uuid5(NAMESPACE, f"{entry}/{what}"))
+        return {"event_id": id_, "source": "psa", "occurred_at": at, "client_id": f"client-{number % CLIENTS:04d}"}
+
+    said = {
+        "ticket_id": f"T-{number // 3}", "project_id": None, "contract_id": None, "agent_id": f"agent-{number % 30}",
+        "charge_type": "REMOTE", "worked_on": date(2026, 5, 1) + timedelta(days=number % 30), "started_at": at,
+        "ended_at": at + timedelta(minutes=50), "deducted_minutes": 0,
+        "note": "Replaced the switch and tested the uplink with the client on the phone",
+    }  # fmt: skip
+    logged = {**common("logged"), "time_entry_id": entry, "revision": 1, "worked_minutes": rng.randrange(5, 240), **said}
+    yield "TimeEntryLogged", logged
+    if number % 5 == 0:
+        amended = {**common("amended"), "time_entry_id": entry, "revision": 2, "worked_minutes": 75, **said, "reason": ""}
+        yield "TimeEntryAmended", amended
+    approved = {"time_entry_id": entry, "revision": 1 + (number % 5 == 0), "approver_id": "lead", "billable_minutes": None}
+    yield "TimeEntryApproved", {**common("approved"), **approved}
+
+
+def polls(run: str, count: int) -> list[Polled]:
+    """The facts as one partition's polls of the loop's own batch size."""
+    records = [
+        Record(offset, key, value, (), int(START.timestamp() * 1000)) for offset, (key, value) in enumerate(facts(run, count))
+    ]
+    return [
+        Polled("daybook.time", 0, records[start : start + MAX_RECORDS]) for start in range(0, len(records), MAX_RECORDS)
+    ]
+
+
+def ours(book: Book, polled: list[Polled], run: str) -> float:
+    """Seconds for the loop to take the polls in."""
+    loop = Ingest(book, MemorySource(polled, run))
+    started = time.perf_counter()
+    while loop.step():
+        pass
+    return time.perf_counter() - started
+
+
+COLUMNS = (
+    "originator_id, originator_version, topic, state, client_id, event_id, body_hash, source_topic, source_partition,"
+    " source_offset, digest, notification_id, batch_id"
+)
+TYPES = (
+    "uuid int8 text bytea text uuid bytea text int4 int8 bytea int8 int8".split()  # noqa: SIM905
+)
+
+
+def copied(database: Database, rows: list[tuple[Any, ...]]) -> float:
+    """Seconds for plain binary COPY of the same rows into the same table, a transaction a batch."""
+    started = time.perf_counter()
+    for start in range(0, len(rows), MAX_RECORDS):
+        with database.connection() as connection, connection.cursor() as cursor:
+            with cursor.copy(f"COPY ledger.daybook_events ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(TYPES)
+                for row in rows[start : start + MAX_RECORDS]:
+                    copy.write_row(row)
+    return time.perf_counter() - started
+
+
+def rows_of(database: Database, run: str, shift: int) -> list[tuple[Any, ...]]:
+    """The rows our loop wrote, under fresh ids, so that they can be written once more."""
+    with database.connection() as connection, connection.cursor(binary=True) as cursor:
+        found = cursor.execute(
+            f"SELECT {COLUMNS} FROM ledger.daybook_events"
+            " WHERE source_topic = 'daybook.time' AND convert_from(state, 'UTF8') LIKE %s ORDER BY notification_id",
+            (f'%"{run}-TE-%',),
+        ).fetchall()
+    return [
+        (uuid5(row[0], "copy"), *row[1:5], uuid5(row[5], "copy"), *row[6:11], row[11] + shift, row[12] + shift)
+        for row in found
+    ]
+
+
+class Entry(Aggregate):
+    """The stock library's own way: a mutable aggregate with decorated events."""
+
+    class Logged(Aggregate.Created):
+        client_id: str
+        minutes: int
+        note: str
+
+    @event(Logged)
+    def __init__(self, client_id: str, minutes: int, note: str) -> None:
+        self.client_id = client_id
+        self.minutes = minutes
+        self.note = note
+        self.approved_by = ""
+
+    @event("Amended")
+    def amend(self, minutes: int) -> None:
+        self.minutes = minutes
+
+    @event("Approved")
+    def approve(self, approver_id: str) -> None:
+        self.approved_by = approver_id
+
+
+def stock(dsn: Mapping[str, str], count: int) -> float:
+    """Seconds a fact for the library as shipped: get and save once an event, on tables of its own beside ours."""
+    application = Application[UUID](env={"PERSISTENCE_MODULE": "eventsourcing.postgres", **dsn})
+    done, number = 0, 0
+    started = time.perf_counter()
+    while done < count:
+        number += 1
+        entry = Entry(f"client-{number % CLIENTS:04d}", 50, "Replaced the switch and tested the uplink")
+        application.save(entry)
+        done += 1
+        steps = [lambda e: e.approve("lead")] if number % 5 else [lambda e: e.amend(75), lambda e: e.approve("lead")]
+        for step in steps:
+            if done < count:
+                found = application.repository.get(entry.id)
+                step(found)
+                application.save(found)
+                done += 1
+    return (time.perf_counter() - started) / count
+
+
+def stages(book: Book, polled: list[Polled], run: str) -> dict[str, float]:
+    """The share of each stage of the loop, by profile (which inflates Python against the database)."""
+    profile = cProfile.Profile()
+    profile.enable()
+    ours(book, polled, run)
+    profile.disable()
+    stats = pstats.Stats(profile).get_stats_profile()
+    total = stats.total_tt
+    named = {
+        "decode and envelope": ("decode", "check_envelope"),
+        "load streams": ("seen",),
+        "body hash": ("body_hash",),
+        "encrypt": ("encrypt",),
+        "digest and rows": ("prepare",),
+        "write and commit": ("write", "commit"),
+    }
+    return {
+        stage: sum(stats.func_profiles[f].cumtime for f in functions if f in stats.func_profiles) / total
+        for stage, functions in named.items()
+    }
+
+
+def main() -> None:
+    """Runs the benchmark and prints what it saw as JSON lines."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--facts", type=int, default=60_000)
+    parser.add_argument("--stored", type=int, default=0, help="facts stored before measuring")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--stock", type=int, default=1_500, help="facts a round through the stock library")
+    given = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with tempfile.TemporaryDirectory(prefix="daybook-bench-") as folder:
+        os.chmod(folder, 0o755)
+        with EmbeddedPostgres(Path(folder) / "home") as server:
+            migrate(server.dsn, migration_folders())
+            with Database(server.dsn) as database:
+                measure(given, server.dsn, database, Book(database, Keyring(Path(folder) / "keyring.jsonl")))
+
+
+def measure(given: argparse.Namespace, dsn: str, database: Database, book: Book) -> None:
+    """The rounds, interleaved, and their medians."""
+    import psycopg.conninfo
+
+    parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    stock_env = {
+        "POSTGRES_DBNAME": str(parts["dbname"]),
+        "POSTGRES_HOST": str(parts["host"]),
+        "POSTGRES_PORT": str(parts.get("port", 5432)),
+        "POSTGRES_USER": str(parts["user"]),
+        "POSTGRES_PASSWORD": "",
+        "POSTGRES_SCHEMA": "public",
+    }
+    if given.stored:
+        ours(book, polls("stored", given.stored), "stored")
+    seen: list[dict[str, float]] = []
+    for round_ in range(given.rounds):
+        run = f"r{round_}"
+        polled = polls(run, given.facts)
+        per_ours = ours(book, polled, run) / given.facts
+        rows = rows_of(database, run, shift=10**9 * (round_ + 1))
+        per_copy = copied(database, rows) / len(rows)
+        per_stock = stock(stock_env, given.stock)
+        with database.owner(autocommit=True) as connection:
+            # The copied rows are no part of any batch: out with them, by the owner, before anything reads the book.
+            connection.execute("ALTER TABLE ledger.daybook_events DISABLE TRIGGER ALL")
+            connection.execute("DELETE FROM ledger.daybook_events WHERE notification_id > 1000000000")
+            connection.execute("ALTER TABLE ledger.daybook_events ENABLE TRIGGER ALL")
+        seen.append({"ours": 1 / per_ours, "stock": 1 / per_stock, "copy": 1 / per_copy})
+        print(json.dumps({"round": round_, **{k: round(v) for k, v in seen[-1].items()}}), flush=True)
+    medians = {name: statistics.median(one[name] for one in seen) for name in ("ours", "stock", "copy")}
+    profiled = stages(book, polls("profiled", min(given.facts, 20_000)), "profiled")
+    print(
+        json.dumps(
+            {
+                "facts_per_s": {name: round(value) for name, value in medians.items()},
+                "ours_over_stock": round(statistics.median(o["ours"] / o["stock"] for o in seen), 1),
+                "ours_over_copy": round(statistics.median(o["ours"] / o["copy"] for o in seen), 3),
+                "stage_shares": {name: round(share, 3) for name, share in profiled.items()},
+                "stored_before": given.stored,
+                "batch": MAX_RECORDS,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
