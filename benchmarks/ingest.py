@@ -62,6 +62,9 @@ class MemorySource:
     def assigned(self) -> frozenset[Partition]:
         return frozenset()
 
+    def settled(self) -> bool:
+        return True
+
     def end_offsets(self) -> dict[Partition, int]:
         return {}
 
@@ -134,11 +137,11 @@ def copied(database: Database, rows: list[tuple[Any, ...]]) -> float:
     """Seconds for plain binary COPY of the same rows into the same table, a transaction a batch."""
     started = time.perf_counter()
     for start in range(0, len(rows), MAX_RECORDS):
-        with database.connection() as connection, connection.cursor() as cursor:
-            with cursor.copy(f"COPY ledger.daybook_events ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
-                copy.set_types(TYPES)
-                for row in rows[start : start + MAX_RECORDS]:
-                    copy.write_row(row)
+        statement = f"COPY ledger.daybook_events ({COLUMNS}) FROM STDIN (FORMAT BINARY)"
+        with database.connection() as connection, connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.set_types(TYPES)
+            for row in rows[start : start + MAX_RECORDS]:
+                copy.write_row(row)
     return time.perf_counter() - started
 
 

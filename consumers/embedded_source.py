@@ -56,6 +56,10 @@ class EmbeddedSource:
         """Every partition there is."""
         return frozenset(self._next)
 
+    def settled(self) -> bool:
+        """Every partition there is, is ours."""
+        return True
+
     def end_offsets(self) -> dict[Partition, int]:
         """The offset after the last record of each partition."""
         return self._log.end_offsets()

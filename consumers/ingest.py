@@ -30,6 +30,10 @@ LONGEST_BACKOFF_S = 5.0
 LOST = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
 
 
+class TopicsMissing(Exception):
+    """There is nothing to take facts from: the log lacks the topics; the message says how to make them."""
+
+
 @dataclass(slots=True)
 class Totals:
     """What a loop has handled so far."""
@@ -88,12 +92,23 @@ class Ingest:
                 after_batch(count)
             if not count and self._is_drained():
                 return
+            self._refuse_missing_topics()
+
+    def _refuse_missing_topics(self) -> None:
+        missing = sorted(topic for topic, partition in self._source.problems if partition < 0)
+        if missing and not self._source.settled():
+            raise TopicsMissing(f"the log has no topic {', '.join(missing)}: run `daybook topics`")
 
     def _is_drained(self) -> bool:
+        if not self._source.settled():
+            return False  # which partitions are ours is not known yet: nothing to handle is no sign of the end
+        ends = self._source.end_offsets()
+        if not self._source.assigned() <= ends.keys():
+            return False  # the log is out of reach
         done = self._book.positions(self.source_name)
         return all(
             offset == 0 or done.get(partition, -1) + 1 >= offset or partition in self._source.problems
-            for partition, offset in self._source.end_offsets().items()
+            for partition, offset in ends.items()
         )
 
     def _handle(self, polled: Sequence[Polled]) -> None:
@@ -214,4 +229,4 @@ def _event(fact: Fact, version: int, body_hash: bytes, state: bytes) -> NewEvent
     )
 
 
-__all__ = ["Ingest", "Partition", "Totals"]
+__all__ = ["Ingest", "Partition", "TopicsMissing", "Totals"]

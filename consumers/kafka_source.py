@@ -14,6 +14,7 @@ from kafka.record.util import crc32c_c
 from kafka.structs import OffsetAndMetadata
 
 from consumers.source import Partition, Polled, Record, SourceError
+from schemas.topics import INBOUND
 
 BOOTSTRAP_TRY_MS = 2_000
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
@@ -68,7 +69,7 @@ class KafkaSource:
         *,
         wait_s: float = 60.0,
         stop: threading.Event | None = None,
-        session_timeout_ms: int = 30_000,
+        session_timeout_ms: int = 10_000,
         heartbeat_interval_ms: int = 3_000,
         max_poll_interval_ms: int = 300_000,
         metadata_max_age_ms: int = 30_000,
@@ -147,6 +148,10 @@ class KafkaSource:
     def assigned(self) -> frozenset[Partition]:
         """Return the partitions that are this worker's now."""
         return frozenset((p.topic, p.partition) for p in self._consumer.assignment())
+
+    def settled(self) -> bool:
+        """Whether the group has given this worker partitions."""
+        return bool(self.assigned())
 
     def end_offsets(self) -> dict[Partition, int]:
         """Return the offset after the last readable record of each partition of ours; empty if unreachable."""
@@ -250,6 +255,23 @@ class KafkaSource:
             )
         if self._fatal is not None:
             raise self._fatal
+
+
+def last_offsets(bootstrap: str, wait_s: float = 10.0) -> tuple[dict[Partition, int], str]:
+    """The offset after the last readable record of every partition facts arrive on, and which cluster they are of.
+
+    Joins no group and moves nothing. Raises SourceUnavailable, or SourceError if the broker does not answer.
+    """
+    consumer, network = _connect({"bootstrap_servers": bootstrap.split(","), "group_id": None}, wait_s, threading.Event())
+    try:
+        parts = [TopicPartition(t, p) for t in sorted(INBOUND) for p in sorted(consumer.partitions_for_topic(t) or ())]
+        ends = consumer.end_offsets(parts, timeout_ms=round(wait_s * 1000))
+        return {(p.topic, p.partition): offset for p, offset in ends.items()}, str(network.cluster.cluster_id)
+    except KafkaError as error:
+        raise SourceError(f"Kafka at {bootstrap} did not say where its partitions end: {error!r}") from error
+    finally:
+        with contextlib.suppress(KafkaError):
+            consumer.close(autocommit=False, timeout_ms=ASK_TIMEOUT_MS)
 
 
 def _record(found: Any) -> Record:

@@ -60,6 +60,10 @@ class Source(Protocol):
         """Return the partitions that are this worker's now."""
         ...
 
+    def settled(self) -> bool:
+        """Whether it is known which partitions are this worker's: at first, and in a rebalance, it is not."""
+        ...
+
     def end_offsets(self) -> dict[Partition, int]:
         """Return the offset after the last readable record of each partition of ours; empty if unreachable."""
         ...

@@ -20,7 +20,7 @@ from projections.views import Views
 from runs.open_day import open_day
 from schemas.topics import INBOUND
 
-ROOMS_WITH_MIGRATIONS = ("ledger", "projections")
+ROOMS_WITH_MIGRATIONS = ("ledger", "projections", "producers", "daybook")
 
 
 class NotMigrated(Exception):

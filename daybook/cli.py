@@ -6,13 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from daybook.settings import Settings, SettingsError, load
+from daybook.web import commands
 
 app = typer.Typer(
     help="Daybook: the event-sourced billing ledger for managed service providers.",
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 DONE, FOUND_WRONG, MISUSED = 0, 1, 2
+MOST_MINOR = 10**14
 
 Json = Annotated[bool, typer.Option("--json", help="Print a list of objects with fixed keys.")]
 AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The billing date (default: today).")]
@@ -32,25 +34,31 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decisi
 
 def main() -> None:
     """Runs a command; what is refused is one line on standard error and exit code 2."""
+    from daybook.signals import leave_in_order
     from ledger.embedded import EmbeddedPostgresError
     from ledger.migrate import MigrationRefused
     from projections.views import ViewsBehind
     from runs.errors import Refused
 
     _log_to_stderr()
+    leave_in_order()
     try:
-        app()
+        raise SystemExit(app(standalone_mode=False) or DONE)
     except (SettingsError, Refused, EmbeddedPostgresError, MigrationRefused, ViewsBehind, FileNotFoundError) as error:
         _refuse(error)
+    except typer.Abort:
+        _refuse(RuntimeError("stopped"))
     except Exception as error:
-        if type(error).__name__ in _PLAIN:
+        if hasattr(error, "format_message"):
+            _misused(error)
+        if _PLAIN & {cls.__name__ for cls in type(error).__mro__}:
             _refuse(error)
         raise
 
 
 _PLAIN = {
     "NotMigrated", "NobodyConsumes", "TopicsError", "ProduceError", "SourceUnavailable", "FileError", "ForbiddenSetting",
-    "OperationalError", "PoolTimeout", "BookBusy", "DemoNotPossible",
+    "OperationalError", "PoolTimeout", "TopicsMissing", "BookBusy", "DemoNotPossible", "PermissionError",
 }  # fmt: skip
 """Errors of parts that are imported only when needed, and whose message is meant for people."""
 
@@ -61,6 +69,15 @@ def _refuse(error: Exception) -> None:
     text = str(error).strip() or type(error).__name__
     notice(f"daybook: {text.splitlines()[0]}")
     raise SystemExit(MISUSED)
+
+
+def _misused(error: Any) -> None:
+    """A wrong option or command; without any command there is the help to show."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        raise SystemExit(MISUSED)
+    where = f" (see `{error.ctx.command_path} --help`)" if getattr(error, "ctx", None) is not None else ""
+    _refuse(RuntimeError(" ".join(error.format_message().split()) + where))
 
 
 def _log_to_stderr() -> None:
@@ -142,7 +159,7 @@ def ingest(paths: list[Path], as_json: Json = False) -> None:
     else:
         typer.echo(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.items()))
     for bad in fed.bad[:20]:
-        printing.notice(f"{bad.where}: {bad.error}")
+        printing.notice(bad.error)
     if fed.bad:
         printing.notice(f"{len(fed.bad)} lines were left out and nothing of them recorded: mend them and ingest the file again")
         raise typer.Exit(FOUND_WRONG)
@@ -175,7 +192,7 @@ def produce(paths: list[Path]) -> None:
     for record, n in sorted(counts.items()):
         typer.echo(f"{n:>8} {record}")
     for bad in fed.bad[:20]:
-        printing.notice(f"{bad.where}: {bad.error}")
+        printing.notice(bad.error)
     if fed.bad:
         raise typer.Exit(FOUND_WRONG)
 
@@ -208,7 +225,9 @@ def topics(
 
 
 @app.command()
-def worker(once: Annotated[bool, typer.Option("--once", help="Return when everything there is has been handled.")] = False) -> None:
+def worker(
+    once: Annotated[bool, typer.Option("--once", help="Return when everything there is has been handled.")] = False,
+) -> None:
     """Consume Kafka, keep the views; runs until told to stop (SIGTERM finishes the batch)."""
     from daybook.worker import run
 
@@ -335,12 +354,15 @@ def adjust(
     currency: Annotated[str | None, typer.Option("--currency", help="Needed only where the item has none yet.")] = None,
 ) -> None:
     """Change what an item costs: a discount, a no-charge, goodwill."""
-    from domain.money import minor_digits
+    from domain.money import UnknownCurrency, minor_digits
     from runs import decide
 
     def run(book: Any, found: Any, at: datetime) -> Any:
         own = currency or found.currency or "GBP"
-        minor = _minor(amount, minor_digits(own), own)
+        try:
+            minor = _minor(amount, minor_digits(own), own)
+        except UnknownCurrency:
+            raise typer.BadParameter(f"--currency {own!r} is no currency such as GBP") from None
         return decide.adjust(book, found, minor, currency, reason=reason, by=_by(), at=at)
 
     _decide(item, client, run, "adjusted")
@@ -349,15 +371,18 @@ def adjust(
 def _minor(amount: str, digits: int, currency: str) -> int:
     try:
         scaled = Decimal(amount).scaleb(digits)
-    except InvalidOperation:
+    except ArithmeticError:
         raise typer.BadParameter(f"--amount {amount!r} is no amount such as -25.00") from None
-    if not scaled.is_finite() or scaled != scaled.to_integral_value():
+    if not scaled.is_finite() or abs(scaled) > MOST_MINOR:
+        raise typer.BadParameter(f"--amount {amount!r} is no amount such as -25.00")
+    if scaled != scaled.to_integral_value():
         raise typer.BadParameter(f"--amount {amount}: {currency} has {digits} decimal places")
     return int(scaled)
 
 
 def _decide(item: str, client: str | None, run: Callable[[Any, Any, datetime], Any], done: str) -> None:
     from daybook.app import now
+    from daybook.printing import clean
     from runs.decide import find_item
 
     with _opened() as found:
@@ -366,7 +391,7 @@ def _decide(item: str, client: str | None, run: Callable[[Any, Any, datetime], A
             target = find_item(cursor, item, client)
         batch = run(found.book, target, now())
         found.views.catch_up()
-    typer.echo(f"{done} {target.item_key} of {target.client_id} (batch {batch.batch_id})")
+    typer.echo(clean(f"{done} {target.item_key} of {target.client_id} (batch {batch.batch_id})"))
 
 
 @app.command()
@@ -460,19 +485,29 @@ def hash_(as_json: Json = False) -> None:
 @app.command()
 def forget(client: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Erase a client's personal text by forgetting its key; amounts, chain and rebuild stay."""
+    from daybook.app import now
+    from daybook.printing import notice
+    from domain.facts import PROVIDER
     from runs.errors import NothingThere
 
+    if client == PROVIDER:
+        raise NothingThere(f"{PROVIDER!r} is the ledger's own key, under which its log and dead letters lie: it is not forgotten")
+    if not yes and not sys.stdin.isatty():
+        notice("daybook: nobody is here to confirm: use --yes")
+        raise typer.Exit(MISUSED)
     with _opened() as found:
         if not yes and not typer.confirm(f"Forget the key of {client}? What people wrote about it can never be read again."):
             raise typer.Exit(DONE)
         if not found.book.keyring.forget(client):
             raise NothingThere(f"there is no key of {client}: nothing personal is kept, or it is forgotten already")
+        # The embedded log holds whole messages under the provider's key: what the book has is not needed there any more.
+        found.log().purge(now())
     typer.echo(f"forgotten: {client}")
 
 
 @app.command()
 def demo(
-    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages (not yet), or print and exit.")] = True,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages until Ctrl-C, or print and exit.")] = True,
     home: Annotated[Path, typer.Option("--home", help="Where the demo keeps its database.")] = Path(".demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over.")] = False,
 ) -> None:
@@ -481,6 +516,8 @@ def demo(
 
     run(home, serve=serve, fresh=fresh)
 
+
+commands.register(app)
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,7 @@
 """`./run demo`: a realistic MSP's May 2026, through the same path as Kafka, on an embedded database of its own."""
 
 import shutil
+import socket
 import time
 from datetime import date
 from pathlib import Path
@@ -8,8 +9,9 @@ from pathlib import Path
 import typer
 
 from daybook import demo_month, feeding, showing
-from daybook.app import opened
+from daybook.app import App, opened
 from daybook.settings import load
+from ledger.embedded import EmbeddedPostgres
 from projections import queue
 from projections.queue import Filter
 
@@ -23,12 +25,15 @@ class DemoNotPossible(Exception):
 def run(home: Path, *, serve: bool, fresh: bool) -> None:
     """Ingests the month (a second start finds only repeats, and keeps what was issued) and prints the queue."""
     if serve:
-        raise DemoNotPossible("the pages come with the next version: use `./run demo --no-serve`")
+        _refuse_if_taken()
     started = time.monotonic()
     home = home.absolute()
+    _refuse_if_no_demos(home)
     if fresh and home.exists():
-        _start_over(home)
-    settings = load(home=home, today=TODAY).model_copy(update={"database_url": None, "kafka": None})
+        EmbeddedPostgres(home).discard()
+        shutil.rmtree(home)
+    (home / "facts").mkdir(parents=True, exist_ok=True)  # first: the mark of a demo's home, even of one that was killed
+    settings = load(home=home, today=TODAY).model_copy(update={"database_url": None, "kafka": None, "public_url": None})
     with opened(settings) as app:
         paths = demo_month.write(home / "facts")
         fed = feeding.ingest_files(app, paths)
@@ -36,14 +41,37 @@ def run(home: Path, *, serve: bool, fresh: bool) -> None:
         with app.views.reading(as_of=settings.business_date()) as cursor:
             showing.queue_rows(queue.rows(cursor, settings.business_date(), Filter()), settings.business_date(), False)
         totals = fed.totals
-    typer.echo(
-        f"{fed.facts} facts read, {totals.recorded} recorded, {totals.repeats} repeats;"
-        f" {time.monotonic() - started:.1f} s. More: DAYBOOK_HOME={home} DAYBOOK_TODAY={TODAY} ./run queue --lines"
-    )
+        typer.echo(
+            f"{fed.facts} facts read, {totals.recorded} recorded, {totals.repeats} repeats;"
+            f" {time.monotonic() - started:.1f} s. More: DAYBOOK_HOME={home} DAYBOOK_TODAY={TODAY} ./run queue --lines"
+        )
+        if serve:
+            _serve(app)
 
 
-def _start_over(home: Path) -> None:
-    """Removes a demo's home; a folder that is none is left alone."""
-    if not (home / "facts").is_dir() and any(home.iterdir()):
-        raise DemoNotPossible(f"{home} is not a demo's home: it has no folder `facts`; remove it yourself if you mean it")
-    shutil.rmtree(home)
+def _serve(app: App) -> None:
+    """Serves the pages until Ctrl-C; the printed link signs in, once."""
+    from daybook.web.access import demo_link
+    from daybook.web.serve import HOST, PORT, serve
+
+    base = f"http://{HOST}:{PORT}"
+    typer.echo(f"\nDaybook is at {base} until Ctrl-C. Sign in with this link (once, within 15 minutes):\n{demo_link(app, base)}")
+    serve(app)
+
+
+def _refuse_if_taken() -> None:
+    """Says so before the month is taken in, not after."""
+    from daybook.web.serve import HOST, PORT
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, PORT))
+        except OSError:
+            raise DemoNotPossible(f"port {PORT} is taken: stop what uses it, or use `./run demo --no-serve`") from None
+
+
+def _refuse_if_no_demos(home: Path) -> None:
+    """An installation's own home neither takes in a demo's facts nor is started over."""
+    if home.exists() and any(home.iterdir()) and not (home / "facts").is_dir():
+        raise DemoNotPossible(f"{home} is not a demo's home: it has no folder `facts`; choose another --home")

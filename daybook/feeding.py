@@ -97,21 +97,28 @@ def _chunks(facts: Iterable[Row | Fact]) -> Iterator[list[Row]]:
 
 def run_embedded(app: App, totals: Totals) -> None:
     """Runs the loop on the embedded log to its end, unless a worker does: then waits for it."""
-    with app.database.connection() as connection:
-        connection.autocommit = True
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (INGEST_LOCK,)).fetchone()
-        try:
-            if row is not None and row[0]:
-                loop = Ingest(app.book, app.source())
-                with progress_bar("ingesting", None) as advance:
-                    loop.drain(after_batch=advance)
-                for name in ("records", "recorded", "repeats", "dead_letters"):
-                    setattr(totals, name, getattr(loop.totals, name))
-            else:
-                _wait_handled(app)
-        finally:
-            connection.execute("SELECT pg_advisory_unlock_all()")
-            connection.autocommit = False
+    waiting = _Waiting(app)
+    while not waiting.handled():
+        with app.database.connection() as connection:
+            connection.autocommit = True
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (INGEST_LOCK,)).fetchone()
+            try:
+                # Asked again while another one has the loop: it may end just before our facts came.
+                if row is not None and row[0]:
+                    _drain(app, totals)
+                    return
+            finally:
+                connection.execute("SELECT pg_advisory_unlock_all()")
+                connection.autocommit = False
+        time.sleep(0.05)
+
+
+def _drain(app: App, totals: Totals) -> None:
+    loop = Ingest(app.book, app.source())
+    with progress_bar("ingesting", None) as advance:
+        loop.drain(after_batch=advance)
+    for name in ("records", "recorded", "repeats", "dead_letters"):
+        setattr(totals, name, getattr(loop.totals, name))
 
 
 def _through_kafka(app: App, facts: Iterable[Row], advance: Any) -> None:
@@ -130,19 +137,31 @@ def _through_kafka(app: App, facts: Iterable[Row], advance: Any) -> None:
 
 
 def _wait_handled(app: App) -> None:
-    """Waits until the book has come to the end of the log as it is now; raises NobodyConsumes when nothing moves."""
-    ends, name = _ends(app)
-    deadline = time.monotonic() + NO_WORKER_S
-    last: dict[tuple[str, int], int] = {}
-    while True:
-        done = app.book.positions(name)
-        if all(offset == 0 or done.get(partition, -1) + 1 >= offset for partition, offset in ends.items()):
-            return
-        if done != last:
-            last, deadline = done, time.monotonic() + NO_WORKER_S
-        if time.monotonic() > deadline:
-            raise NobodyConsumes("facts wait in the log and nobody takes them: start `daybook worker`")
+    """Waits until the book has come to the end of the log as it is now."""
+    waiting = _Waiting(app)
+    while not waiting.handled():
         time.sleep(0.1)
+
+
+class _Waiting:
+    """Waits for the end of the log as it was at first; raises NobodyConsumes when nothing moves for long."""
+
+    def __init__(self, app: App) -> None:
+        self._book = app.book
+        self._ends, self._name = _ends(app)
+        self._last: dict[tuple[str, int], int] = {}
+        self._deadline = time.monotonic() + NO_WORKER_S
+
+    def handled(self) -> bool:
+        """Whether everything up to then is in the book."""
+        done = self._book.positions(self._name)
+        if all(offset == 0 or done.get(partition, -1) + 1 >= offset for partition, offset in self._ends.items()):
+            return True
+        if done != self._last:
+            self._last, self._deadline = done, time.monotonic() + NO_WORKER_S
+        if time.monotonic() > self._deadline:
+            raise NobodyConsumes("facts wait in the log and nobody takes them: start `daybook worker`")
+        return False
 
 
 def _ends(app: App) -> tuple[dict[tuple[str, int], int], str]:

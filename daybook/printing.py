@@ -16,15 +16,19 @@ from rich.text import Text
 
 from domain.money import minor_digits
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_STEERING = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_CONTROL = re.compile(rf"[\x00-\x1f{_STEERING}]")
+_IN_JSON = re.compile(f"[{_STEERING}]")  # those below are escaped by JSON itself
 
 
 def as_json(rows: Iterable[Any]) -> None:
     """Prints a list of objects: money in minor units, decimals as strings, dates and instants ISO."""
-    sys.stdout.write(json.dumps([_plain(row) for row in rows], indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps([plain(row) for row in rows], indent=2, ensure_ascii=False)
+    sys.stdout.write(_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it: the same for the command line and the API."""
     match value:
         case Decimal():
             return decimal(value)
@@ -37,11 +41,11 @@ def _plain(value: Any) -> Any:
         case bytes():
             return value.hex()
         case dict():
-            return {name: _plain(inner) for name, inner in value.items()}
+            return {name: plain(inner) for name, inner in value.items()}
         case tuple() | list():
-            return [_plain(inner) for inner in value]
+            return [plain(inner) for inner in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return _plain(asdict(value))
+            return plain(asdict(value))
         case _:
             return value
 

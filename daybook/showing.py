@@ -6,8 +6,9 @@ from typing import Any
 
 from daybook.printing import as_json as print_json
 from daybook.printing import clean, console, decimal, money, notice, table
+from domain.invoice import Draft, InvoiceLine
 from ledger.book import RecordedDeadLetter
-from ledger.keyring import Keyring, NotCipherText
+from ledger.keyring import PREFIX, Keyring, NotCipherText
 from projections import documents
 from projections.queue import QueueLine, QueueRow
 from projections.views import Views
@@ -98,20 +99,7 @@ def _served(first: date, last: date) -> str:
 def drafts(outcome: Outcome, as_of: date, as_json: bool) -> None:
     """What a run would issue."""
     if as_json:
-        print_json(
-            {
-                "kind": "credit_note" if d.is_credit_note else "invoice",
-                "client_id": d.client_id,
-                "currency": d.currency,
-                "issued_on": d.issued_on,
-                "due_on": d.due_on,
-                "net_minor": d.net_minor,
-                "tax_minor": d.tax_minor,
-                "total_minor": d.total_minor,
-                "line_count": len(d.lines),
-            }
-            for d in outcome.drafts
-        )
+        print_json(_draft(d) for d in outcome.drafts)
         _refusals(outcome)
         return
     table(
@@ -132,6 +120,37 @@ def drafts(outcome: Outcome, as_of: date, as_json: bool) -> None:
         right=("Lines", "Net", "Tax", "Total"),
     )
     _refusals(outcome)
+
+
+def _draft(made: Draft) -> dict[str, Any]:
+    """A draft under the keys of an invoice; it has no number yet."""
+    return {
+        "number": None,
+        "kind": "credit_note" if made.is_credit_note else "invoice",
+        "client_id": made.client_id,
+        "currency": made.currency,
+        "issued_on": made.issued_on,
+        "due_on": made.due_on,
+        "net_minor": made.net_minor,
+        "tax_minor": made.tax_minor,
+        "total_minor": made.total_minor,
+        "outstanding_minor": max(made.total_minor, 0),
+        "status": "draft",
+        "line_count": len(made.lines),
+        "lines": [_draft_line(one) for one in made.lines],
+    }
+
+
+def _draft_line(one: InvoiceLine) -> dict[str, Any]:
+    line = one.line
+    return {
+        "line_no": one.line_no, "item_key": one.item_key, "description": line.description, "charge_type": line.charge_type,
+        "service_from": line.service_from, "service_to": line.service_to, "quantity": line.quantity, "unit": line.unit,
+        "unit_price": line.unit_price, "net_minor": one.net_minor, "tax_code": one.tax_code, "tax_minor": one.tax_minor,
+        "account": line.account, "corrects": one.corrects, "rule": line.rule, "source_count": len(one.source_event_ids),
+        "source_sha256": one.source_sha256, "source_event_ids": one.source_event_ids[: documents.MOST_SOURCES],
+        "tax_percent": one.tax_percent, "arithmetic": line.arithmetic,
+    }  # fmt: skip
 
 
 def issued(views: Views, outcome: Outcome, as_json: bool) -> None:
@@ -205,27 +224,32 @@ def explanation(number: str, lines: Sequence[dict[str, Any]], keyring: Keyring, 
         return
     out = console()
     for line in lines:
-        out.print(clean(f"{number} line {line['line_no']}: {line['description']}  [{line['item_key']}]"), markup=False)
-        out.print(clean(f"  rule        {line['rule']}"), markup=False)
-        out.print(clean(f"  arithmetic  {line['arithmetic']}"), markup=False)
-        out.print(f"  net         {line['net_minor']} minor, tax {line['tax_code']} {decimal(line['tax_percent'])} %")
+        told = [
+            f"{number} line {line['line_no']}: {line['description']}  [{line['item_key']}]",
+            f"  rule        {line['rule']}",
+            f"  arithmetic  {line['arithmetic']}",
+            f"  net         {line['net_minor']} minor, tax {line['tax_code']} {decimal(line['tax_percent'])} %",
+        ]
         if line["corrects"]:
-            out.print(f"  corrects    {line['corrects']['number']} line {line['corrects']['line_no']}")
-        for place in line["corrected_by"]:
-            out.print(f"  corrected   by {place['number']} line {place['line_no']}")
+            told.append(f"  corrects    {line['corrects']['number']} line {line['corrects']['line_no']}")
+        told += [f"  corrected   by {place['number']} line {place['line_no']}" for place in line["corrected_by"]]
         for event in line["source_events"]:
             where = f"{event['topic']}/{event['partition']}/{event['offset']}" if event["topic"] else "a person's decision"
-            out.print(
-                clean(f"  from        {event['event']} {event['event_id']} at {where}, batch {event['batch']}"), markup=False
-            )
+            told.append(f"  from        {event['event']} {event['event_id']} at {where}, batch {event['batch']}")
+        for one in told:
+            out.print(clean(one), markup=False)
 
 
-def _said(event: dict[str, Any], keyring: Keyring) -> dict[str, Any]:
-    """An event as it was said, personal text opened where its key is still known."""
-    return {
-        name: opened(value, keyring) if isinstance(value, str) and value.startswith("enc:") else value
-        for name, value in event.items()
-    }
+def _said(said: Any, keyring: Keyring) -> Any:
+    """What was said, personal text opened where its key is still known."""
+    match said:
+        case str() if said.startswith(PREFIX):
+            return opened(said, keyring)
+        case dict():
+            return {name: _said(value, keyring) for name, value in said.items()}
+        case list():
+            return [_said(value, keyring) for value in said]
+    return said
 
 
 def waiting(found: Sequence[dict[str, Any]], as_json: bool) -> None:

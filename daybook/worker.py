@@ -1,4 +1,4 @@
-"""The worker: takes facts from the log into the book, keeps the views, opens each business day; until told to stop."""
+"""The worker: takes facts into the book, keeps the views, publishes, opens each business day; until told to stop."""
 
 import signal
 import threading
@@ -14,6 +14,8 @@ from consumers.ingest import Ingest
 from consumers.source import SourceError
 from daybook.app import App
 from daybook.feeding import INGEST_LOCK
+from daybook.heartbeat import Heartbeat
+from producers.following import feeds_of, join_publishers, publish_what_there_is, start_publishers
 
 log = structlog.get_logger("daybook.worker")
 
@@ -29,11 +31,16 @@ def run(app: App, *, once: bool = False, stop: threading.Event | None = None) ->
     if once:
         _ingest(app, stop, lambda loop: loop.drain(stop))
         app.views.catch_up()
+        if app.settings.kafka is not None:
+            publish_what_there_is(feeds_of(app.book), app.database, app.settings.kafka, stop)
         return
     follower = threading.Thread(target=_follow, args=(app, stop), name="views", daemon=True)
     follower.start()
+    kafka = app.settings.kafka
+    publishers = start_publishers(feeds_of(app.book), app.database, kafka, stop) if kafka is not None else []
     _ingest(app, stop, lambda loop: loop.run(stop))
     follower.join(timeout=30)
+    join_publishers(publishers)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
@@ -88,11 +95,13 @@ class _only_one:
 
 
 def _follow(app: App, stop: threading.Event) -> None:
-    """Keeps the views at the log's end, and the calendar at today."""
+    """Keeps the views at the log's end, and the calendar at today; says now and then that the worker lives."""
+    heart = Heartbeat(app, "worker")
     while not stop.is_set():
         try:
             app.open_today()
             app.views.follow()
+            heart.beat()
         except (PoolTimeout, psycopg.Error) as error:
             log.warning("views_restart", error=type(error).__name__)
             time.sleep(RESTART_AFTER_S)

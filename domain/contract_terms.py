@@ -81,25 +81,39 @@ def _frequency(state: ContractDefined, line_id: str | None) -> str:
 
 
 def contract_period(states: Timeline[ContractDefined], day: date) -> Period | None:
-    """The contract's billing period around a day."""
-    return period_in(schedules(states.states), day)
+    """The contract's billing period around a day, as far as its states can be read."""
+    return period_in(schedules([state for state in holding(states) if contract_fault(state) is None]), day)
+
+
+def holding(states: Timeline[ContractDefined]) -> tuple[ContractDefined, ...]:
+    """The states that hold on at least one day of the contract's term, in order; nothing depends on the others."""
+    ends = [*states.days[1:], date.max]
+    return tuple(
+        state
+        for day, end, state in zip(states.days, ends, states.states, strict=True)
+        if max(day, state.starts_on) < end and (state.ends_on is None or max(day, state.starts_on) <= state.ends_on)
+    )
 
 
 def contract_fault(state: ContractDefined) -> str | None:
-    """Why a contract's state cannot be used: a value nobody knows or one that cannot be."""
-    known = (
-        state.frequency in MONTHS_IN
-        and is_currency(state.currency)
-        and all(line.timing in TIMINGS for line in state.lines)
-        and all(line.frequency is None or line.frequency in MONTHS_IN for line in state.lines)
-    )
-    if not known:
+    """Why a contract's state cannot be used: a value nobody knows or one that cannot be.
+
+    Its lines are judged one by one (`line_fault`): an odd line never parks the others, nor the client's time.
+    """
+    if state.frequency not in MONTHS_IN or not is_currency(state.currency):
         return "unknown_value"
     if not 1 <= state.anchor_day <= 31 or not (state.anchor_month is None or 1 <= state.anchor_month <= 12):
         return "impossible_value"
-    if len({line.line_id for line in state.lines}) != len(state.lines):
-        return "ambiguous_line"
     return None
+
+
+def line_fault(state: ContractDefined, line_id: str) -> str | None:
+    """Why the line of this id cannot be used as a contract's state says it; null too where the state has no such line."""
+    lines = [line for line in state.lines if line.line_id == line_id]
+    if len(lines) > 1:
+        return "ambiguous_line"
+    known = all(line.timing in TIMINGS and (line.frequency is None or line.frequency in MONTHS_IN) for line in lines)
+    return None if known else "unknown_value"
 
 
 def charge_type_fault(charge_type: ChargeTypeDefined) -> str | None:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from domain.money import minor_digits
 from domain.rated import Member, RatedItem, RatedLine
 
+_CORRECTION = ", correction of "
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineReference:
@@ -164,7 +166,7 @@ def due_lines(
                 DueLine(
                     item_key=item_key,
                     due_on=due_on,
-                    line=line,
+                    line=_named(line, corrects or (like.reference if like else None)),
                     corrects=corrects or (like.reference if like else None),
                     keeps=stands.get(key),
                     like=like,
@@ -235,6 +237,14 @@ def _adjusted(adjustment: Adjustment, beside: RatedLine) -> RatedLine:
         rule="adjustment/v1",
         arithmetic="adjusted by hand",
     )
+
+
+def _named(line: RatedLine, corrects: LineReference | None) -> RatedLine:
+    """The line as the client reads it: a correction says what it corrects."""
+    if corrects is None:
+        return line
+    described = line.description.partition(_CORRECTION)[0]
+    return replace(line, description=f"{described}{_CORRECTION}{_place(corrects)}")
 
 
 def _sources(rated: RatedItem | None, adjustments: Sequence[Adjustment], postings: Sequence[Posting]) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """What a contract's fixed fees are worth: one item per line and billing period, prorated by days served (product S1, D3-D5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from domain.calendar import Period, timeline
 from domain.contract import ContractDefined, ContractLine, RateLine, RecurringLine
-from domain.contract_terms import client_fault, contract_fault, schedules
+from domain.contract_terms import client_fault, contract_fault, holding, line_fault, schedules
 from domain.ids import line_item
 from domain.money import amount_minor, minor_digits, to_places
 from domain.proration import prorated, served_quantity
@@ -66,32 +66,41 @@ def _rate_line(
     due_after: date | None,
     rating: LineRating,
 ) -> None:
-    now_state, now_line = _now(states, line_id, as_of)
+    held = holding(states)
+    if not any(line.line_id == line_id for state in held for line in state.lines):
+        return
+    now_state, now_line = _now(held, line_id, as_of)
     if isinstance(now_line, RateLine):
         return
-    reasons = _reasons(now_state, now_line, states, terms, catalogue, as_of)
-    if not any(contract_fault(state) for state in states.states):
+    reasons = _reasons(now_line, held, terms, as_of)
+    odd = False
+    if not any(contract_fault(state) or line_fault(state, line_id) for state in held):
         # Without a readable schedule there are no periods; what was invoiced stays.
-        for period in timeline([(s.starts_on, s) for s in schedules(states.states, line_id)], as_of):
-            due_on = _due_on(period, states, line_id)
-            if due_on > as_of or (due_after is not None and due_on <= due_after) or _closed(terms, period.start):
+        for period in timeline([(s.starts_on, s) for s in schedules(held, line_id)], as_of):
+            if _closed(terms, period.start):
                 continue
+            due_on = _due_on(period, states, line_id)
             key = line_item(contract_id, line_id, period.start)
-            segments = list(_segments(period, states, line_id))
-            if segments and not reasons and not _taxable(segments, terms, catalogue, as_of):
-                reasons.append("unknown_tax_code")
-            if reasons:
+            segments = _used(list(_segments(period, states, line_id)))
+            untaxed = terms.known and not _taxable(segments, terms, catalogue, as_of)
+            # Told as soon as it is served, so that somebody can mend it before it is due.
+            odd |= untaxed
+            if due_on > as_of or (due_after is not None and due_on <= due_after):
+                continue
+            if reasons or untaxed:
                 rating.items.append(RatedItem(key=key, due_on=due_on, stays=True))
             elif segments:
                 rating.items.append(_item(key, due_on, period, segments))
+    if odd:
+        reasons.append("unknown_tax_code")
     if reasons:
         rating.waiting.append(_waiting(now_state, f"{contract_id}/{line_id}", first_reason(reasons), "contract_line"))
         rating.staying.append(line_item(contract_id, line_id, date.min)[: -len(date.min.isoformat())])
 
 
-def _now(states: Timeline[ContractDefined], line_id: str, as_of: date) -> tuple[ContractDefined, ContractLine]:
+def _now(states: Sequence[ContractDefined], line_id: str, as_of: date) -> tuple[ContractDefined, ContractLine]:
     """The line as it stands: its last state by that day, for what is agreed for later must not stop today's invoice."""
-    found = [(state, line) for state in states.states for line in state.lines if line.line_id == line_id]
+    found = [(state, line) for state in states for line in state.lines if line.line_id == line_id]
     by_now = [one for one in found if one[0].effective_from <= as_of]
     return by_now[-1] if by_now else found[0]
 
@@ -102,18 +111,13 @@ def _taxable(segments: list[_Segment], terms: ClientTerms, catalogue: Catalogue,
     return all(tax_for(segment.line.tax_code, client, catalogue, as_of) is not None for segment in segments)
 
 
-def _reasons(
-    state: ContractDefined,
-    line: ContractLine,
-    states: Timeline[ContractDefined],
-    terms: ClientTerms,
-    catalogue: Catalogue,
-    as_of: date,
-) -> list[str]:
+def _reasons(line: ContractLine, states: Sequence[ContractDefined], terms: ClientTerms, as_of: date) -> list[str]:
+    """Why nothing of a line can be billed, whatever the period."""
     reasons: list[str] = []
     if not isinstance(line, RecurringLine):
         reasons.append("not_yet_supported")
-    reasons.extend(fault for one in states.states if (fault := contract_fault(one)) is not None)
+    for one in states:
+        reasons.extend(fault for fault in (contract_fault(one), line_fault(one, line.line_id)) if fault is not None)
     if not terms.known:
         reasons.append("unknown_client")
         return reasons
@@ -121,8 +125,6 @@ def _reasons(
     fault = client_fault(client)
     if fault is not None:
         reasons.append(fault)
-    if isinstance(line, RecurringLine) and tax_for(line.tax_code, client, catalogue, as_of) is None:
-        reasons.append("unknown_tax_code")
     return reasons
 
 
@@ -138,8 +140,9 @@ def _due_on(period: Period, states: Timeline[ContractDefined], line_id: str) -> 
 
 
 def _closed(terms: ClientTerms, day: date) -> bool:
-    """A closed client opens no new period (product D5)."""
-    return terms.known and terms.states.first_or_on(day).status == "closed"
+    """A closed client opens no new period (product D5); being closed never reaches back before its day."""
+    state = terms.states.on(day)
+    return state is not None and state.status == "closed"
 
 
 def _segments(period: Period, states: Timeline[ContractDefined], line_id: str) -> Iterator[_Segment]:
@@ -155,13 +158,16 @@ def _segments(period: Period, states: Timeline[ContractDefined], line_id: str) -
                 yield _Segment(start, end, state, line)
 
 
+def _used(segments: list[_Segment]) -> list[_Segment]:
+    """Those that count for the amount: without proration the state on the first day served counts for the whole period."""
+    return segments[:1] if segments and not segments[0].line.prorate else segments
+
+
 def _after(last_day: date | None) -> date:
     return date.max if last_day is None or last_day == date.max else last_day + timedelta(days=1)
 
 
 def _item(key: str, due_on: date, period: Period, segments: list[_Segment]) -> RatedItem:
-    if not segments[0].line.prorate:
-        segments = segments[:1]
     # Amounts of two currencies never mix: a change of currency makes a line in each.
     currencies = dict.fromkeys(segment.state.currency for segment in segments)
     return RatedItem(
@@ -175,7 +181,7 @@ def _item(key: str, due_on: date, period: Period, segments: list[_Segment]) -> R
 def _line(period: Period, segments: list[_Segment]) -> RatedLine:
     first = segments[0]
     if not first.line.prorate:
-        # The state on the first day served counts for the whole period, with no credit for an early end.
+        # There is no credit for an early end either.
         quantity, price = first.line.quantity, first.line.unit_price
         amount = amount_minor(quantity, price, first.state.currency)
         how = f"{quantity.normalize():f} x {price:f}, not prorated"

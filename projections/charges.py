@@ -54,7 +54,7 @@ def put(
     copy_in(
         cursor, DUE_LINES, (row for one in charges for row in _due_rows(one, terms[one.client_id], catalogue, as_of))
     )
-    copy_in(cursor, WAITING, (_waiting_row(waiting) for one in charges for waiting in one.waiting))
+    copy_in(cursor, WAITING, (_waiting_row(waiting) for one in charges for waiting in _once(one.waiting)))
 
 
 def _charge_rows(
@@ -109,6 +109,16 @@ def net_minors(item: Sequence[DueLine], terms: ClientTerms, catalogue: Catalogue
         return nets_of(item, client, catalogue, as_of)
     except NoTax:
         return amounts
+
+
+def _once(waiting: Iterable[Waiting]) -> Iterable[Waiting]:
+    """One row a thing: of a contract with several states that wait, the one said first."""
+    found: dict[tuple[str, str], Waiting] = {}
+    for one in waiting:
+        before = found.get((one.what, one.id))
+        if before is None or (one.since, one.reason) < (before.since, before.reason):
+            found[one.what, one.id] = one
+    return found.values()
 
 
 def _waiting_row(waiting: Waiting) -> tuple[Any, ...]:

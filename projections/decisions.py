@@ -133,17 +133,14 @@ def _posting_counts(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dic
 
 
 def _keep_entries(cursor: Cursor[Any], taken: dict[tuple[str, str], Posting]) -> None:
-    """Which invoiced entries stand in which ticket's item; an entry's own item needs no look-up."""
-    tickets = {key: posting for key, posting in taken.items() if key[1].startswith("ticket/")}
-    if not tickets:
-        return
-    cursor.execute(
-        "DELETE FROM posted_entries p USING unnest(%s::text[], %s::text[]) AS k(c, i)"
-        " WHERE p.client_id = k.c AND p.item_key = k.i",
-        ([client_id for client_id, _ in tickets], [key for _, key in tickets]),
-    )
-    rows = [(client_id, member.time_entry_id, key) for (client_id, key), posting in tickets.items() for member in posting.members]
-    replace_rows(cursor, POSTED_ENTRIES, [row[:2] for row in rows], rows)
+    """Which invoiced entries stand, or once stood, in which ticket's item; an entry's own item needs no look-up."""
+    rows = [
+        (client_id, member.time_entry_id, key)
+        for (client_id, key), posting in taken.items()
+        if key.startswith("ticket/")
+        for member in posting.members
+    ]
+    replace_rows(cursor, POSTED_ENTRIES, rows, rows)
 
 
 def _invoice_row(position: int, document: Document) -> tuple[Any, ...]:
@@ -186,7 +183,7 @@ def posted_of(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tupl
     """The postings of some items, oldest first, by (client, item key)."""
     cursor.execute(
         "SELECT p.client_id, p.item_key, p.posting FROM posted p JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
-        " ON p.client_id = k.c AND p.item_key = k.i ORDER BY p.client_id, p.item_key, p.posting_no",
+        ' ON p.client_id = k.c AND p.item_key = k.i ORDER BY p.client_id COLLATE "C", p.item_key COLLATE "C", p.posting_no',
         ([client_id for client_id, _ in keys], [key for _, key in keys]),
     )
     return _by_item(cursor.fetchall())
@@ -195,7 +192,8 @@ def posted_of(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tupl
 def posted_of_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple[str, str], list[Posting]]:
     """Every posting of some clients, oldest first, by (client, item key)."""
     cursor.execute(
-        "SELECT client_id, item_key, posting FROM posted WHERE client_id = ANY(%s) ORDER BY client_id, item_key, posting_no",
+        "SELECT client_id, item_key, posting FROM posted WHERE client_id = ANY(%s)"
+        ' ORDER BY client_id COLLATE "C", item_key COLLATE "C", posting_no',
         (list(client_ids),),
     )
     return _by_item(cursor.fetchall())
@@ -224,17 +222,17 @@ def adjustments_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple
 
 
 def standing_entries(posted: dict[tuple[str, str], list[Posting]]) -> dict[str, dict[str, Posted]]:
-    """By client and entry: the item an invoiced entry stands in, and the minutes it brought there."""
+    """By client and entry: the item an invoiced entry stands, or last stood, in and the minutes it brought there."""
     found: dict[str, dict[str, Posted]] = {}
     for (client_id, key), history in posted.items():
         if key.startswith(("time/", "ticket/")):
             for member in history[-1].members:
                 found.setdefault(client_id, {})[member.time_entry_id] = Posted(key, member)
-            if key.startswith("time/") and not history[-1].members:
-                # Credited in full: nothing stands, but the entry has been invoiced before (product T6).
-                earlier = next((p.members[0] for p in reversed(history) if p.members), None)
-                if earlier is not None:
-                    found.setdefault(client_id, {}).setdefault(earlier.time_entry_id, Posted(key, earlier))
+    for (client_id, key), history in posted.items():
+        if key.startswith(("time/", "ticket/")):
+            # Credited since: nothing of it stands, but the entry has been invoiced before (product T6).
+            for member in (member for posting in reversed(history) for member in posting.members):
+                found.setdefault(client_id, {}).setdefault(member.time_entry_id, Posted(key, member, stands=False))
     return found
 
 

@@ -35,7 +35,7 @@ POSTED: Final = _table(
     3,
     "client_id text, item_key text, posting_no int4, due_on date, number text, net_minor int8, currency text, posting bytea",
 )
-POSTED_ENTRIES: Final = _table("posted_entries", 2, "client_id text, time_entry_id text, item_key text")
+POSTED_ENTRIES: Final = _table("posted_entries", 3, "client_id text, time_entry_id text, item_key text")
 SERIES: Final = _table("series", 1, "counter text, last_number int8, last_issued_on date")
 HOLDS: Final = _table(
     "holds", 2, "client_id text, item_key text, held_by text, held_at timestamptz, reason text", unhashed="reason"

@@ -1,7 +1,6 @@
 """The time entries view: what each entry says, who logged it, who decided what, and where it stands."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -49,19 +48,19 @@ def fold(cursor: Cursor[Any], events: Iterable[RecordedEvent]) -> dict[Key, tupl
 def load(cursor: Cursor[Any], keys: Sequence[Key]) -> dict[Key, TimeEntry]:
     """Some entries by (client, entry id)."""
     cursor.execute(
-        "SELECT t.client_id, t.time_entry_id, t.state, t.note FROM time_entries t"
+        "SELECT t.client_id, t.time_entry_id, t.state FROM time_entries t"
         " JOIN unnest(%s::text[], %s::text[]) AS k(c, e) ON t.client_id = k.c AND t.time_entry_id = k.e",
         ([client_id for client_id, _ in keys], [entry_id for _, entry_id in keys]),
     )
-    return {(client_id, entry_id): _entry(state, note) for client_id, entry_id, state, note in cursor.fetchall()}
+    return {(client_id, entry_id): _decode(state) for client_id, entry_id, state in cursor.fetchall()}
 
 
 def load_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, list[TimeEntry]]:
     """Every entry of some clients."""
-    cursor.execute("SELECT client_id, state, note FROM time_entries WHERE client_id = ANY(%s)", (list(client_ids),))
+    cursor.execute("SELECT client_id, state FROM time_entries WHERE client_id = ANY(%s)", (list(client_ids),))
     found: dict[str, list[TimeEntry]] = {}
-    for client_id, state, note in cursor.fetchall():
-        found.setdefault(client_id, []).append(_entry(state, note))
+    for client_id, state in cursor.fetchall():
+        found.setdefault(client_id, []).append(_decode(state))
     return found
 
 
@@ -70,11 +69,11 @@ def load_tickets(cursor: Cursor[Any], tickets: Sequence[Key]) -> list[TimeEntry]
     if not tickets:
         return []
     cursor.execute(
-        "SELECT t.state, t.note FROM time_entries t JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
+        "SELECT t.state FROM time_entries t JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
         " ON t.client_id = k.c AND t.ticket_id = k.i",
         ([client_id for client_id, _ in tickets], [ticket_id for _, ticket_id in tickets]),
     )
-    return [_entry(state, note) for state, note in cursor.fetchall()]
+    return [_decode(state) for (state,) in cursor.fetchall()]
 
 
 def claims(cursor: Cursor[Any], entry_ids: Sequence[str]) -> dict[str, str]:
@@ -105,15 +104,8 @@ def claimants(cursor: Cursor[Any], entry_ids: Sequence[str]) -> list[Key]:
     return [(client_id, entry_id) for client_id, entry_id in cursor.fetchall()]
 
 
-def _entry(state: bytes, note: str | None) -> TimeEntry:
-    entry = _decode(state)
-    return replace(entry, note=note) if note else entry
-
-
 def _row(entry: TimeEntry) -> tuple[Any, ...]:
     decision = entry.decision
-    # The note stands in its own column: the state can then be compared and hashed without cipher text.
-    state = _encode(replace(entry, note="") if entry.note else entry)
     known = entry.said is not None
     return (
         entry.client_id, entry.time_entry_id, entry.said.revision if entry.said else None, status(entry), entry.ticket_id,
@@ -121,7 +113,7 @@ def _row(entry: TimeEntry) -> tuple[Any, ...]:
         decision.approver_id if decision else None, entry.charge_type if known else None, entry.worked_on,
         entry.started_at, entry.ended_at, entry.worked_minutes if known else None,
         entry.deducted_minutes if known else None, decision.billable_minutes if decision else None, entry.note,
-        entry.first_occurred_at, entry.first_event_id if known else None, state,
+        entry.first_occurred_at, entry.first_event_id if known else None, _encode(entry),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from projections.terms import TermsCache
 
 BATCH: Final = 5_000
 LOCK: Final = 7_205_001  # the advisory lock of the one runner
+WAIT_FOR_RUNNER: Final = "10min"
 TABLES: Final[tuple[Table, ...]] = (*decisions.TABLES, *work.TABLES)
 
 # Views that analysts see under a name of their own, and the tables they are made of.
@@ -124,10 +125,13 @@ class Views:
         if unknown:
             raise LookupError(f"no view named {', '.join(sorted(unknown))}; there are {', '.join(view_names())}")
         with self._session() as connection:
+            connection.execute(sql.SQL("SET lock_timeout = {}").format(WAIT_FOR_RUNNER))
             connection.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
             try:
                 after = self._fold(connection, None, progress)
                 with connection.transaction(), connection.cursor() as cursor:
+                    # A run locks clients, series, then events: whoever takes the events first must keep runs out before.
+                    cursor.execute("LOCK TABLE books.accounts, books.series IN EXCLUSIVE MODE")
                     # No decision may land between the last event folded and the swap.
                     cursor.execute("LOCK TABLE ledger.daybook_events IN EXCLUSIVE MODE")
                     after = self._fold_on(cursor, work.Work(), after, None, progress)
@@ -140,6 +144,7 @@ class Views:
                 return after
             finally:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
+                connection.execute("RESET lock_timeout")
 
     def _fold(self, connection: Connection, upto: int | None, progress: Progress | None) -> int:
         """Folds the book from its beginning into temporary tables that hide the live ones in this session."""

@@ -129,16 +129,17 @@ class Work:
     ) -> None:
         client_ids = [one.client_id for one in rated]
         adjusted = adjustments_of(cursor, client_ids)
-        touched_keys = posted.keys() | {
-            key for key in adjusted if any(one.client_id == key[0] and key[1] in one.rated for one in rated)
+        # An item that is no longer rated takes its adjustments with it, so that due = rated + adjusted - posted holds.
+        live = {
+            (one.client_id, key) for one in rated for key, item in one.rated.items() if item.lines or item.stays
         }
         totals = {
             key: (
-                sum(a.amount_minor for a in adjusted.get(key, ())),
+                sum(a.amount_minor for a in adjusted.get(key, ())) if key in live else 0,
                 sum(line.line.amount_minor for posting in posted.get(key, ()) for line in posting.lines),
                 posted[key][0].due_on if key in posted else date.min,
             )
-            for key in touched_keys
+            for key in posted.keys() | (adjusted.keys() & live)
         }
         charges_view.put(
             cursor,
@@ -160,15 +161,9 @@ class Work:
         keys |= {(client_id, unquote(key[5:])) for client_id, key in items if key.startswith("time/")}
         if not keys and not items:
             return
-        tickets = _tickets(touched.entries, keys) | _ticket_of(items) | _posted_tickets(cursor, keys)
-        entries = time_entries.load(cursor, sorted(keys))
-        for entry in time_entries.load_tickets(cursor, sorted(tickets)):
-            entries[(entry.client_id, entry.time_entry_id)] = entry
-        tickets |= {(e.client_id, e.ticket_id) for e in entries.values() if e.ticket_id is not None}
-        for entry in time_entries.load_tickets(cursor, sorted(tickets)):
-            entries[(entry.client_id, entry.time_entry_id)] = entry
+        entries, known = _together(cursor, keys, _tickets(touched.entries, keys) | _ticket_of(items))
         owners |= time_entries.claims(cursor, sorted({entry_id for _, entry_id in entries}))
-        affected = items | {(c, time_item(e)) for c, e in entries} | _known_items(cursor, tickets)
+        affected = items | {(c, time_item(e)) for c, e in entries} | known
         self._rate_affected(cursor, entries, affected, owners, as_of)
 
     def _rate_affected(
@@ -266,6 +261,31 @@ def _ticket_of(items: Iterable[Key]) -> set[Key]:
     return {(client_id, unquote(key.split("/")[2])) for client_id, key in items if key.startswith("ticket/")}
 
 
+def _together(cursor: Cursor[Any], keys: set[Key], tickets: set[Key]) -> tuple[dict[Key, Any], set[Key]]:
+    """Entries that can only be rated together, with the ticket items they are about.
+
+    They are those of the same ticket, today or on an invoice, and so on through the tickets that these were moved
+    from or to.
+    """
+    entries: dict[Key, Any] = time_entries.load(cursor, sorted(keys))
+    items: set[Key] = set()
+    done: set[Key] = set()
+    asked: set[Key] = set()
+    while True:
+        new = keys | entries.keys()
+        tickets = tickets | {(e.client_id, e.ticket_id) for e in entries.values() if e.ticket_id is not None}
+        tickets |= _posted_tickets(cursor, new - asked)
+        asked |= new
+        if tickets <= done:
+            return entries, items
+        found = _known_items(cursor, tickets - done)
+        for entry in time_entries.load_tickets(cursor, sorted(tickets - done)):
+            entries[(entry.client_id, entry.time_entry_id)] = entry
+        entries |= time_entries.load(cursor, sorted(_posted_members(cursor, found) - entries.keys()))
+        items |= found
+        done |= tickets
+
+
 def _posted_tickets(cursor: Cursor[Any], keys: set[Key]) -> set[Key]:
     """Tickets in which some entries were invoiced, whatever the entries say today."""
     rows = cursor.execute(
@@ -276,6 +296,16 @@ def _posted_tickets(cursor: Cursor[Any], keys: set[Key]) -> set[Key]:
     return _ticket_of((client_id, key) for client_id, key in rows)
 
 
+def _posted_members(cursor: Cursor[Any], items: set[Key]) -> set[Key]:
+    """Entries that stand, or once stood, in some tickets' items, whatever the entries say today."""
+    rows = cursor.execute(
+        "SELECT p.client_id, p.time_entry_id FROM posted_entries p JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
+        " ON p.client_id = k.c AND p.item_key = k.i",
+        ([client_id for client_id, _ in items], [key for _, key in items]),
+    ).fetchall()
+    return {(client_id, entry_id) for client_id, entry_id in rows}
+
+
 def _known_items(cursor: Cursor[Any], tickets: set[Key]) -> set[Key]:
     rows = cursor.execute(
         "SELECT c.client_id, c.item_key FROM charges c JOIN unnest(%s::text[], %s::text[]) AS k(c, t)"
@@ -283,8 +313,6 @@ def _known_items(cursor: Cursor[Any], tickets: set[Key]) -> set[Key]:
         ([client_id for client_id, _ in tickets], [ticket_id for _, ticket_id in tickets]),
     ).fetchall()
     return {(client_id, key) for client_id, key in rows}
-
-
 
 
 def unsupported_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> list[Waiting]:
@@ -304,11 +332,12 @@ def unsupported_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> list[Waiti
 
 
 def wait(cursor: Cursor[Any], waiting: Sequence[Waiting]) -> None:
-    """Lists facts that are kept whole and not rated yet; of one thing said twice the earlier instant stays."""
+    """Lists facts that are kept whole and not rated yet; of one thing said twice the earlier statement stays."""
     for one in waiting:
         cursor.execute(
             "INSERT INTO waiting (client_id, what, id, reason, since, minutes, currency, served_on)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (client_id, what, id) DO UPDATE"
-            " SET since = least(waiting.since, excluded.since)",
+            " SET since = excluded.since, currency = excluded.currency"
+            " WHERE (excluded.since, coalesce(excluded.currency, '')) < (waiting.since, coalesce(waiting.currency, ''))",
             (one.client_id, one.what, one.id, one.reason, one.since, one.minutes, one.currency, one.served_on),
         )

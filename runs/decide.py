@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Cursor
+from psycopg.errors import LockNotAvailable
 
 from domain.contract_terms import is_currency
 from domain.decisions import ChargeAdjusted, ItemHeld, ItemReleased
 from domain.ids import event_id, stream_id
-from ledger.book import Batch, Book, NewEvent
+from ledger.book import Batch, Book, BookBusy, NewEvent
 from ledger.database import Connection
 from ledger.event_codec import encode
 from projections import decisions
@@ -116,6 +117,13 @@ def lock_clients(connection: Connection, client_ids: list[str]) -> dict[str, int
 
 def _decide(book: Book, item: Item, make: Callable[[str], Any], *, needs_hold: bool = False) -> Batch:
     """Appends one event to the item's stream of decisions, under the client's row lock."""
+    try:
+        return _append(book, item, make, needs_hold)
+    except (LockNotAvailable, BookBusy):
+        raise Refused(f"others are deciding on {item.client_id} right now: nothing was changed, try again") from None
+
+
+def _append(book: Book, item: Item, make: Callable[[str], Any], needs_hold: bool) -> Batch:
     stream = stream_id("decisions", item.client_id, item.item_key)
     book.keyring.prepare([item.client_id])
     with book.database.connection() as connection:

@@ -7,13 +7,14 @@ from datetime import date, datetime
 from typing import Any
 
 from psycopg import Cursor
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from domain.contract_terms import client_fault
 from domain.difference import DueLine
 from domain.ids import event_id, stream_id
 from domain.invoice import Document, Draft, NoTax, Series, draft, issued, series_for
 from domain.terms import Catalogue, ClientTerms
-from ledger.book import Book, NewEvent
+from ledger.book import Book, BookBusy, NewEvent
 from ledger.database import Connection
 from ledger.event_codec import encode
 from projections import charges, decisions
@@ -21,10 +22,11 @@ from projections.rating import rate_clients
 from projections.terms import TermsCache, load_catalogue, load_clients
 from projections.views import Views
 from runs.decide import lock_clients
-from runs.errors import AsOfBeforeSeries
+from runs.errors import AsOfBeforeSeries, Refused
 
 CLIENTS_AT_ONCE = 200
-MOST_CATCH_UPS = 20
+MOST_TRIES = 20
+BEFORE_SERIES = "as_of_before_series"
 
 Confirmed = Mapping[tuple[str, str], int]
 """What a person saw and confirmed: net minor by (client, currency)."""
@@ -87,7 +89,7 @@ def generate(
     """Issues what is due as of a day: one document per client and currency.
 
     `confirmed` null accepts every figure as it is; otherwise a client whose figures differ from it is refused whole.
-    Raises AsOfBeforeSeries if a series has a later document.
+    A document whose series has a later one is refused; raises AsOfBeforeSeries where that leaves nothing to issue.
     """
     views.catch_up()
     with views.reading() as cursor:
@@ -102,7 +104,24 @@ def generate(
         done += len(some)
         if progress is not None:
             progress(done, len(due))
+    if not outcome.documents:
+        _refuse_backdating(views, as_of, outcome.refused)
     return outcome
+
+
+def _refuse_backdating(views: Views, as_of: date, refused: Sequence[Refusal]) -> None:
+    """A run that could not have dated a document is refused as a whole, so that nobody takes it for a settled period."""
+    if any(one.reason != BEFORE_SERIES for one in refused):
+        return
+    with views.reading() as cursor:
+        rows = cursor.execute("SELECT counter, last_issued_on FROM series ORDER BY last_issued_on DESC, counter").fetchall()
+    later = [(counter, issued_on) for counter, issued_on in rows if issued_on > as_of]
+    if later and (refused or len(later) == len(rows)):
+        counter, issued_on = later[0]
+        raise AsOfBeforeSeries(
+            f"series {counter} has a document of {issued_on}: a run as of {as_of} would date one before it;"
+            f" use --as-of {issued_on} or later"
+        )
 
 
 def _chunks(client_ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -127,23 +146,28 @@ def _issue(
     views: Views, client_ids: Sequence[str], as_of: date, at: datetime, confirmed: Confirmed | None, outcome: Outcome
 ) -> None:
     book = views.book
-    for _ in range(MOST_CATCH_UPS):
+    for _ in range(MOST_TRIES):
         try:
             with book.database.connection() as connection:
                 connection.execute("SET LOCAL search_path = books")
+                # Rating many clients takes longer than a transaction may idle; only these clients' rows wait for it.
+                connection.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")
                 decided = lock_clients(connection, list(client_ids))
                 # A second connection reads in one snapshot, taken only now that nobody can decide on these clients.
                 with _snapshot(views, max(decided.values(), default=0)) as cursor:
                     seen = _look(cursor, client_ids, as_of)
                 refused: list[Refusal] = []
                 drafts = _confirmed(client_ids, seen, as_of, confirmed, refused)
-                documents = _write(book, connection, drafts, seen, at) if drafts else []
+                connection.execute("SET LOCAL idle_in_transaction_session_timeout TO DEFAULT")
+                documents = _write(book, connection, drafts, seen, at, refused) if drafts else []
             outcome.documents += documents
             outcome.refused += refused
             return
         except Behind:
             views.catch_up()
-    raise Behind(f"the views do not keep up with decisions on {', '.join(client_ids[:3])}...")
+        except (BookBusy, LockNotAvailable, DeadlockDetected):
+            continue  # another run has these clients, and will be done with them
+    raise Refused(f"others keep deciding on {', '.join(client_ids[:3])}...: nothing was issued for them, try again")
 
 
 @contextmanager
@@ -255,7 +279,9 @@ def _confirmed(
     return drafts
 
 
-def _write(book: Book, connection: Connection, drafts: Sequence[Draft], seen: _Seen, at: datetime) -> list[Document]:
+def _write(
+    book: Book, connection: Connection, drafts: Sequence[Draft], seen: _Seen, at: datetime, refused: list[Refusal]
+) -> list[Document]:
     """Takes numbers and appends the documents with everything that guards them, in the locks' own transaction."""
     series = [
         series_for(
@@ -266,10 +292,21 @@ def _write(book: Book, connection: Connection, drafts: Sequence[Draft], seen: _S
         )
         for made in drafts
     ]
-    taken = _lock_series(connection, series, drafts[0].issued_on)
+    taken, last_issued_on = _lock_series(connection, series)
     documents: list[Document] = []
     events: list[NewEvent] = []
     for made, own in zip(drafts, series, strict=True):
+        if made.issued_on < last_issued_on[own.counter]:
+            refused.append(
+                Refusal(
+                    client_id=made.client_id,
+                    currency=made.currency,
+                    reason=BEFORE_SERIES,
+                    confirmed_minor=None,
+                    now_minor=made.net_minor,
+                )
+            )
+            continue
         taken[own.counter] += 1
         number = own.number(taken[own.counter])
         stream = stream_id("invoice", number)
@@ -285,15 +322,16 @@ def _write(book: Book, connection: Connection, drafts: Sequence[Draft], seen: _S
         )
         documents.append(document)
         events.append(NewEvent(stream, 1, document.TOPIC, encode(document), made.client_id, id_))
-    book.append(
-        events,
-        conn=connection,
-        also=lambda cursor, first, _: decisions.apply(cursor, list(enumerate(documents, start=first))),
-    )
+    if documents:
+        book.append(
+            events,
+            conn=connection,
+            also=lambda cursor, first, _: decisions.apply(cursor, list(enumerate(documents, start=first))),
+        )
     return documents
 
 
-def _lock_series(connection: Connection, series: Sequence[Series], issued_on: date) -> dict[str, int]:
+def _lock_series(connection: Connection, series: Sequence[Series]) -> tuple[dict[str, int], dict[str, date]]:
     """Locks the counters that are needed, in order of name; numbers are taken only in this transaction, so none is lost."""
     counters = sorted({one.counter for one in series})
     connection.execute(
@@ -305,10 +343,4 @@ def _lock_series(connection: Connection, series: Sequence[Series], issued_on: da
         'SELECT counter, last_number, last_issued_on FROM series WHERE counter = ANY(%s) ORDER BY counter COLLATE "C" FOR UPDATE',
         (counters,),
     ).fetchall()
-    for counter, _, last_issued_on in rows:
-        if issued_on < last_issued_on:
-            raise AsOfBeforeSeries(
-                f"series {counter} has a document of {last_issued_on}: a run as of {issued_on} would date one before it;"
-                f" use --as-of {last_issued_on} or later"
-            )
-    return {counter: last_number for counter, last_number, _ in rows}
+    return {counter: number for counter, number, _ in rows}, {counter: issued_on for counter, _, issued_on in rows}

@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 POM = ROOT / "tests" / "kafka-dist" / "pom.xml"
+HOW_TO_GET_IT = "Debian, Ubuntu: apt install openjdk-17-jre-headless maven; macOS: brew install openjdk maven"
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 20.0
 JAVA = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
@@ -38,6 +39,7 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
+message.max.bytes={max_bytes}
 broker.heartbeat.interval.ms=300
 broker.session.timeout.ms=2000
 auto.create.topics.enable=false
@@ -53,7 +55,7 @@ def missing() -> str | None:
     """Return the plain reason why no broker can run here, or None."""
     absent = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
     if absent:
-        return f"a real Kafka broker needs Java 17+ and Maven; not on the path: {', '.join(absent)}"
+        return f"a real Kafka broker needs Java 17+ and Maven; not on the path: {', '.join(absent)} ({HOW_TO_GET_IT})"
     return None
 
 
@@ -90,8 +92,10 @@ def free_port() -> int:
 class Broker:
     """One Kafka broker with its own data folder; its address stays the same over every restart."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, max_bytes: int = 1_048_588) -> None:
+        """`max_bytes` is the largest message it takes: Kafka's own default, unless a test needs one that is too large for us."""
         self.port = port or free_port()
+        self.max_bytes = max_bytes
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._home: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -139,7 +143,11 @@ class Broker:
         home = Path(tempfile.mkdtemp(prefix="daybook-kafka-"))
         self._home = home
         config = home / "server.properties"
-        config.write_text(CONFIG.format(port=self.port, controller_port=free_port(), data=home / "data"))
+        config.write_text(
+            CONFIG.format(
+                port=self.port, controller_port=free_port(), data=home / "data", max_bytes=self.max_bytes
+            )
+        )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         command = [*JAVA, "-Xmx64m", "-cp", f"{jars()}/*", "kafka.tools.StorageTool", "format", "--standalone"]
         # The `=` keeps a random id that begins with "-" from being read as an option.
@@ -191,11 +199,15 @@ class Broker:
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """One broker for the whole run: tests keep apart by fresh topic names, and restart it only through its methods."""
+    require()
+    with Broker() as running:
+        yield running
+
+
+def require() -> None:
+    """Skips where no broker can run; on a build server it fails, for a silent skip would pass for a green light."""
     reason = missing()
     if reason is not None:
-        # On a build server a silent skip would pass for a green light.
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    with Broker() as running:
-        yield running

@@ -25,7 +25,8 @@ from ledger.keyring import Keyring
 from ledger.migrate import migrate
 
 ROOT = Path(__file__).parent.parent
-MIGRATION_FOLDERS = [folder for room in ("ledger", "projections") if (folder := ROOT / room / "migrations").is_dir()]
+ROOMS = ("ledger", "projections", "producers", "daybook")
+MIGRATION_FOLDERS = [folder for room in ROOMS if (folder := ROOT / room / "migrations").is_dir()]
 
 
 @dataclass(frozen=True)

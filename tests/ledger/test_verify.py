@@ -61,7 +61,7 @@ def test_pages_join_without_a_seam(full_book: Book, database: Database, monkeypa
     ],
 )
 def test_edited_event_is_named(full_book: Book, database: Database, edit: str) -> None:
-    faults = forge(database, f"UPDATE ledger.daybook_events SET {edit} WHERE notification_id = 8")  # noqa: S608
+    faults = forge(database, f"UPDATE ledger.daybook_events SET {edit} WHERE notification_id = 8")
     assert faults["chain"].startswith("event 8 in batch 5 was edited: stream ")
 
 
@@ -95,7 +95,7 @@ def test_event_moved_to_another_position_is_found(full_book: Book, database: Dat
     ],
 )
 def test_edited_batch_is_named(full_book: Book, database: Database, edit: str) -> None:
-    faults = forge(database, f"UPDATE ledger.batches SET {edit} WHERE batch_id = 3")  # noqa: S608
+    faults = forge(database, f"UPDATE ledger.batches SET {edit} WHERE batch_id = 3")
     assert faults["chain"].startswith("batch 3 (events 6 to 6) does not match")
 
 

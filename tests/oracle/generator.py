@@ -194,7 +194,7 @@ def _entry(world: World, client: Client, number: int) -> dict[str, Any]:
         "time_entry_id": f"E-{number:06}" if number % 50 else f"INC#{number}/α 3",
         "revision": 1,
         "ticket_id": (f"T-{ticket}" if ticket % 7 else f"T/{ticket} ü%") if has_ticket else None,
-        "project_id": rng.choice(("P-1", "P-2")) if charge_type == "PROJECT" else None,
+        "project_id": rng.choice(("P-1", "P-2")) if charge_type == "PRJ" else None,
         "contract_id": rng.choice(client.contracts) if named else None,
         "agent_id": f"agent-{rng.randrange(20)}",
         "charge_type": charge_type,
@@ -233,7 +233,7 @@ def _oddity(world: World, story: str, entry: dict[str, Any]) -> dict[str, Any]:
                     {"started_at": started_at, "ended_at": started_at - timedelta(minutes=1)},
                 )
             )
-            return {"charge_type": rng.choice(("REMOTE", "ONSITE", "CUSTOM"))} | wrong
+            return {"charge_type": rng.choice(("REM", "ONS", "CUS"))} | wrong
         case "unknown_type":
             return {"charge_type": "NEVER-DEFINED"}
         case "unknown_client":

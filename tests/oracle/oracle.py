@@ -5,33 +5,32 @@ Where the documents are silent the oracle assumes:
 - `unapproved_minutes` are the minutes (worked - deducted) of undecided entries worked up to the billing date, in the
   currency they would be billed in; the same per client in `unapproved`.
 - A charge type's own tax code is its state's on `worked_on`; percents and the client's code are those of the billing date.
-- A rejected entry waits `rejected`, invoiced before or not.
-- An undecided entry of an invoiced ticket freezes the whole ticket item.
+- A rejected entry that was invoiced before is credited and not listed as waiting (T6's table).
+- What was invoiced stays while its facts wait for any reason but `rejected` and `client_changed`: an entry's own item
+  and a contract line's periods whole, in a ticket the minutes the entry had when it was posted, beside the others.
 - A recurring period in which the unit price changes fixes its net; quantity and unit price are None there.
 - A posted item that is no longer rated is compared when its first day is up to the billing date.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 from .arithmetic import tax_of_line
 from .facts import EntryKey, Facts
-from .posted import Invoiced, Line, differences
-from .rating import Item, Rating, Timed, Waiting
+from .posted import Invoiced, Line, Posted, differences
+from .rating import Item, ItemKey, Member, Rating, Standing, Timed, Waiting
 from .recurring import Recurring
 from .rules import PRODUCT, Rules
 from .wire import DeadLetter, Fact, Produced, read
 
 __all__ = ["DeadLetter", "Expected", "Invoiced", "Produced", "QueueRow", "expected", "expected_after_invoicing"]
-
-ItemKey = tuple[str, str]
-"""Client and item key: ids are unique per client."""
 
 
 @dataclass(slots=True)
@@ -51,6 +50,7 @@ class Expected:
     """Everything the product must agree with."""
 
     recorded: frozenset[str]
+    recorded_at: dict[str, tuple[str, int, int]]  # event id -> topic, partition and offset of its first saying
     dead: list[DeadLetter]
     waiting: set[Waiting]
     waiting_since_day: dict[Waiting, date]
@@ -67,7 +67,7 @@ class _Sorted:
 
     timed: dict[EntryKey, Timed] = field(default_factory=dict)
     waiting: dict[Waiting, date] = field(default_factory=dict)
-    frozen: set[ItemKey] = field(default_factory=set)
+    stays: Standing = field(default_factory=Standing)
     unapproved: list[tuple[EntryKey, Fact]] = field(default_factory=list)
 
 
@@ -84,18 +84,21 @@ def expected_after_invoicing(
     facts = Facts(reading.facts, rules)
     rating = Rating(facts, as_of)
     found = _sort_entries(facts, rating, invoiced)
-    items = {(item.client_id, item.item_key): item for item in rating.time_items(found.timed)}
-    for one in Recurring(rating).contract_lines():
+    items = {(item.client_id, item.item_key): item for item in rating.time_items(found.timed, found.stays)}
+    recurring = Recurring(rating)
+    for one in recurring.contract_lines():
         if isinstance(one, Waiting):
             found.waiting[one] = as_of
         else:
             items[one.client_id, one.item_key] = one
-    lines = _lines(facts, rating, items, found.frozen, invoiced)
+    found.stays.frozen |= {key for key in invoiced.by_item if any(map(_begins(key), recurring.staying))}
+    lines = _lines(rating, items, found, invoiced)
     unapproved: dict[str, int] = defaultdict(int)
     for (client_id, _), fact in found.unapproved:
         unapproved[client_id] += _worked(fact)
     return Expected(
         recorded=frozenset(reading.recorded),
+        recorded_at=reading.recorded,
         dead=sorted(reading.dead),
         waiting=set(found.waiting),
         waiting_since_day=found.waiting,
@@ -117,18 +120,21 @@ def totals(lines: Iterable[Line]) -> dict[tuple[str, str], tuple[int, int, int]]
     return sums
 
 
+def _begins(key: ItemKey) -> Callable[[ItemKey], bool]:
+    return lambda beginning: key[0] == beginning[0] and key[1].startswith(beginning[1])
+
+
 def _sort_entries(facts: Facts, rating: Rating, invoiced: Invoiced) -> _Sorted:
-    found = _Sorted()
+    found = _Sorted(stays=Standing(standing=invoiced.standing))
     for key in facts.entries:
         latest = facts.latest(key)
         if latest.record == "TimeEntryWithdrawn":
             continue
         day = latest.fields["worked_on"]
         decision = facts.decision(key, latest.fields["revision"])
-        before = _invoiced_before(key, facts, rating, invoiced)
+        before = bool(invoiced.items_of(*key))
         if decision is None:
             reason: Any = "amended_after_invoicing" if before else "awaiting_approval"
-            found.frozen |= before
             if day <= rating.as_of:
                 found.unapproved.append((key, latest))
         elif decision.record == "TimeEntryRejected":
@@ -139,35 +145,36 @@ def _sort_entries(facts: Facts, rating: Rating, invoiced: Invoiced) -> _Sorted:
             found.timed[key] = reason
         elif reason:
             found.waiting[Waiting(key[0], "time_entry", key[1], reason)] = day
+            if reason not in ("rejected", "client_changed"):
+                _keep(found.stays, invoiced.stands(*key), latest)
     return found
 
 
-def _invoiced_before(key: EntryKey, facts: Facts, rating: Rating, invoiced: Invoiced) -> set[ItemKey]:
-    """The posted items that billed this entry."""
-    if not invoiced.lines:
-        return set()
-    client_id, entry_id = key
-    known = {(client, item) for client, item in invoiced.items_of(client_id, entry_id)}
-    if known or invoiced.entries is not None:
-        return known
-    for fact in facts.entries[key]:  # no word on who was in a ticket: any approved revision that leads to it
-        decision = facts.decision(key, fact.fields["revision"])
-        if fact.record != "TimeEntryWithdrawn" and decision and decision.record == "TimeEntryApproved":
-            priced = rating.entry(key, fact, decision.fields["billable_minutes"])
-            if isinstance(priced, Timed) and (client_id, priced.item_key) in invoiced.by_item:
-                known.add((client_id, priced.item_key))
-    return known
+def _keep(stays: Standing, stands: Iterable[tuple[ItemKey, Member | None]], latest: Fact) -> None:
+    """What was invoiced of a waiting entry stays."""
+    for key, member in stands:
+        if member is None or key[1].startswith("time/"):
+            stays.frozen.add(key)
+        else:
+            stays.kept[key].append((member, latest.fields))
 
 
-def _lines(
-    facts: Facts, rating: Rating, items: Mapping[ItemKey, Item], frozen: set[ItemKey], invoiced: Invoiced
-) -> list[Line]:
+def _lines(rating: Rating, items: Mapping[ItemKey, Item], found: _Sorted, invoiced: Invoiced) -> list[Line]:
     lines: list[Line] = []
-    for key in sorted({*items, *invoiced.by_item} - frozen):
+    later = {
+        (key[0], one.item_key)
+        for key, one in found.timed.items()
+        if one.member.worked_on > rating.as_of and one.item_key.startswith("time/")
+    }
+    for key in sorted({*items, *invoiced.by_item} - found.stays.frozen):
         item, posted = items.get(key), invoiced.by_item.get(key, ())
-        if item is None and _first_day(key, facts) > rating.as_of:
+        if item is None and (key in later or _first_day(key, posted) > rating.as_of):
             continue
-        lines += differences(key, item, posted, lambda code, day: _percent(rating, code, day), rating.rules)
+        joined = item is not None and any(m.entry_id not in invoiced.ever.get(key, ()) for m in item.members)
+        known = key in invoiced.standing and bool(posted)
+        percent = partial(_percent, rating)
+        kind_then = partial(_kind_then, rating)
+        lines += differences(key, item, posted, percent, rating.rules, joined and known, kind_then)
     return lines
 
 
@@ -176,14 +183,17 @@ def _percent(rating: Rating, code: str, day: date | None) -> Decimal:
     return Decimal(0) if state is None else state["rate"]
 
 
-def _first_day(key: ItemKey, facts: Facts) -> date:
-    """The first day of an item that is posted and no longer rated, from its key and the facts."""
-    client_id, item_key = key
-    kind, *parts = item_key.split("/")
-    if kind == "time":
-        last = facts.last_full((client_id, unquote(parts[0])))
-        return date.min if last is None else last.fields["worked_on"]
-    return date.fromisoformat(parts[-1]) if kind in ("ticket", "line") else date.min
+def _kind_then(rating: Rating, line: Posted) -> str:
+    """The Type of an invoiced line: its charge type's name, else its description."""
+    states = rating.facts.charge_types.get(line.charge_type or "", [])
+    state = rating.facts.in_force(states, line.service_from)
+    return state["name"] if state else line.description
+
+
+def _first_day(key: ItemKey, posted: Sequence[Posted]) -> date:
+    """The first day of an item that is posted and no longer rated."""
+    kind, *parts = key[1].split("/")
+    return date.fromisoformat(parts[-1]) if kind in ("ticket", "line") else posted[0].service_from
 
 
 def _queue(
@@ -235,7 +245,7 @@ def _entry_currency(client_id: str, fact: Fact, facts: Facts, rating: Rating) ->
 
 
 def _worked(fact: Fact) -> int:
-    return fact.fields["worked_minutes"] - fact.fields["deducted_minutes"]
+    return max(0, fact.fields["worked_minutes"] - fact.fields["deducted_minutes"])
 
 
 def tax_totals(lines: Iterable[tuple[int, Decimal]], rules: Rules = PRODUCT) -> int:

@@ -116,7 +116,7 @@ def _entry(rng: random.Random, world: World) -> Said:
         client_id=rng.choice(world.clients).client_id,
         time_entry_id=f"POISON-{UUID(int=rng.getrandbits(128)).hex[:12]}",
         agent_id="agent-0",
-        charge_type="REMOTE",
+        charge_type="REM",
         worked_on=at.date(),
         worked_minutes=60,
         note="never to be billed",

@@ -1,17 +1,21 @@
 """Prices time from the facts: entries, tickets and their tax codes (T1-T8, M1-M7)."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from .arithmetic import billed_minutes, eight_places, is_currency, to_minor
 from .facts import EntryKey, Facts, Line, State, known_contract, known_zone
+from .rules import WAITING_ORDER
 from .wire import Fact
+
+ItemKey = tuple[str, str]
+"""Client and item key: ids are unique per client."""
 
 _KINDS = {"standard", "zero", "exempt", "reverse_charge", "outside_scope"}
 _COVERING = {"AllowanceLine", "BlockLine"}
@@ -24,6 +28,21 @@ class Waiting(NamedTuple):
     what: str
     id: str
     reason: str
+
+
+class Member(NamedTuple):
+    """One entry inside an item, with the minutes it brings (fixed: as an approval said)."""
+
+    entry_id: str
+    minutes: int
+    is_fixed: bool
+    worked_on: date
+    started_at: datetime | None
+
+    @property
+    def order(self) -> tuple[date, datetime, str]:
+        """First by day, then start (none: before any), then id."""
+        return self.worked_on, self.started_at or datetime.min.replace(tzinfo=UTC), self.entry_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +60,33 @@ class Item:
     tax_code: str
     service_from: date
     service_to: date
-    entries: tuple[str, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
     """An approved entry with its price, before rounding and grouping."""
 
-    entry: State
-    minutes: int
-    fixed_minutes: int | None
+    member: Member
     charge_type: State
     contract_id: str
     currency: str
     rate: Decimal
     tax_code: str
     item_key: str
+
+
+@dataclass(slots=True)
+class Standing:
+    """What is invoiced of entries that wait or have moved: it stays, an entry's item whole, in a ticket its minutes."""
+
+    kept: dict[ItemKey, list[tuple[Member, State]]] = field(default_factory=lambda: defaultdict(list))
+    standing: Mapping[ItemKey, tuple[Member, ...]] = field(default_factory=dict)
+    frozen: set[ItemKey] = field(default_factory=set)
+
+    def entries(self, key: ItemKey) -> set[str]:
+        """The entries that stand in an invoiced item."""
+        return {member.entry_id for member in self.standing.get(key, ())}
 
 
 def part(text: str) -> str:
@@ -85,6 +115,15 @@ class Rating:
         impossible = _impossible(entry, fixed_minutes)
         if not charge_type["billable"]:
             return "impossible_value" if impossible else None
+        found = self._priced(client_id, entry, client, charge_type, day, fixed_minutes)
+        if isinstance(found, str) or not impossible:
+            return found if not impossible else min(str(found), "impossible_value", key=WAITING_ORDER.index)
+        return "impossible_value"
+
+    def _priced(
+        self, client_id: str, entry: State, client: State, charge_type: State, day: date, fixed_minutes: int | None
+    ) -> Timed | str:
+        """An entry at the terms of a day, or why there are none."""
         contract, contract_reason = self.contract_of(client_id, entry["contract_id"], day)
         lines = [] if contract is None else [line for line in contract["lines"] if line.serves(day)]
         own_rates = [
@@ -99,18 +138,22 @@ class Rating:
         if contract is not None and self.rules.contract_currency_wins:
             currency = contract["currency"]
         rate = (rate_line or charge_type)["rates"].get(currency)
+        minutes = entry["worked_minutes"] - entry["deducted_minutes"]
         return (
             tax_reason
             or (self._unknown_value(client, charge_type, contract, currency) and "unknown_value")
             or contract_reason
             or (rate is None and len(own_rates) < 2 and "no_rate")
-            or (impossible and "impossible_value")
             or (len(own_rates) > 1 and "ambiguous_line")
             or (_not_yet(entry, charge_type, contract, lines) and "not_yet_supported")
             or Timed(
-                entry=entry,
-                minutes=entry["worked_minutes"] - entry["deducted_minutes"],
-                fixed_minutes=fixed_minutes,
+                member=Member(
+                    entry["time_entry_id"],
+                    minutes if fixed_minutes is None else fixed_minutes,
+                    fixed_minutes is not None,
+                    entry["worked_on"],
+                    entry["started_at"],
+                ),
                 charge_type=charge_type,
                 contract_id="" if contract is None else contract["contract_id"],
                 currency=currency,
@@ -152,38 +195,64 @@ class Rating:
         """The tax code's state on the day."""
         return self.facts.in_force(self.facts.tax_codes.get(code, []), day)
 
-    def time_items(self, timed: dict[EntryKey, Timed]) -> Iterator[Item]:
-        """The items of all approved entries worked up to the billing date."""
-        groups: dict[tuple[str, str], list[Timed]] = defaultdict(list)
+    def time_items(self, timed: dict[EntryKey, Timed], stays: Standing) -> Iterator[Item]:
+        """The items of all approved entries worked up to the billing date, with what stays in their tickets."""
+        groups: dict[ItemKey, list[Timed]] = defaultdict(list)
         for (client_id, _), one in timed.items():
-            if one.entry["worked_on"] <= self.as_of:
-                groups[client_id, one.item_key].append(one)
-        for (client_id, item_key), group in groups.items():
-            group.sort(key=lambda one: drawing_order(one.entry))
-            yield self._time_item(client_id, item_key, group)
+            key = (client_id, one.item_key)
+            in_ticket = one.item_key.startswith("ticket/") and one.member.entry_id in stays.entries(key)
+            if one.member.worked_on <= self.as_of or in_ticket:
+                groups[key].append(one)
+        for key in {*groups, *stays.kept}:
+            group, kept = groups.get(key, []), stays.kept.get(key, [])
+            terms = self._terms(key, group, kept)
+            all_wait = not group and {member.entry_id for member, _ in kept} == stays.entries(key)
+            if terms is None or all_wait:
+                stays.frozen.add(key)
+            else:
+                members = sorted([one.member for one in group] + [member for member, _ in kept], key=lambda m: m.order)
+                yield self._time_item(key, members, terms)
 
-    def _time_item(self, client_id: str, item_key: str, group: list[Timed]) -> Item:
-        first = group[0]
-        fixed = [one.fixed_minutes for one in group if one.fixed_minutes is not None]
-        free = [one.minutes for one in group if one.fixed_minutes is None]
+    def _terms(self, key: ItemKey, group: list[Timed], kept: list[tuple[Member, State]]) -> Timed | None:
+        """The first entry's terms (T2); those of one that waits are what they were when it was invoiced."""
+        first = min(group, key=lambda one: one.member.order, default=None)
+        if kept:
+            member, entry = min(kept, key=lambda one: one[0].order)
+            if first is None or member.order < first.member.order:
+                return self._terms_then(key, member, entry) or first
+        return first
+
+    def _terms_then(self, key: ItemKey, member: Member, entry: State) -> Timed | None:
+        client_id, (_, contract_id, _, code, _) = key[0], map(unquote, key[1].split("/"))
+        client = self.facts.client_on(client_id, member.worked_on)
+        charge_type = self.facts.in_force(self.facts.charge_types.get(code, []), member.worked_on)
+        if client is None or charge_type is None:
+            return None
+        then = entry | {"worked_on": member.worked_on, "charge_type": code, "contract_id": contract_id or None}
+        found = self._priced(client_id, then, client, charge_type, member.worked_on, None)
+        return found if isinstance(found, Timed) else None
+
+    def _time_item(self, key: ItemKey, members: list[Member], terms: Timed) -> Item:
+        fixed = [member.minutes for member in members if member.is_fixed]
+        free = [member.minutes for member in members if not member.is_fixed]
         if not self.rules.fixed_minutes_as_they_are:
             fixed, free = [], fixed + free
         shares = free if self.rules.ticket_rounding == "entry" else [sum(free)]
-        minutes = sum(fixed) + sum(self._billed(share, first.charge_type) for share in shares)
+        minutes = sum(fixed) + sum(self._billed(share, terms.charge_type) for share in shares)
         hours = Fraction(minutes, 60)
         return Item(
-            client_id=client_id,
-            item_key=item_key,
-            currency=first.currency,
-            kind=first.charge_type["name"],
+            client_id=key[0],
+            item_key=key[1],
+            currency=terms.currency,
+            kind=terms.charge_type["name"],
             quantity=eight_places(hours),
-            unit_price=first.rate,
+            unit_price=terms.rate,
             hours=hours,
-            net_minor=to_minor(hours * Fraction(first.rate), first.currency, self.rules),
-            tax_code=first.tax_code,
-            service_from=first.entry["worked_on"],
-            service_to=group[-1].entry["worked_on"],
-            entries=tuple(one.entry["time_entry_id"] for one in group),
+            net_minor=to_minor(hours * Fraction(terms.rate), terms.currency, self.rules),
+            tax_code=terms.tax_code,
+            service_from=members[0].worked_on,
+            service_to=members[-1].worked_on,
+            members=tuple(members),
         )
 
     def _billed(self, minutes: int, charge_type: State) -> int:
@@ -214,11 +283,6 @@ class Rating:
             or not is_currency(currency)
             or (contract is not None and not known_contract(contract))
         )
-
-
-def drawing_order(entry: State) -> tuple[date, datetime, str]:
-    """First by day, then start (none: before any), then id."""
-    return entry["worked_on"], entry["started_at"] or datetime.min.replace(tzinfo=UTC), entry["time_entry_id"]
 
 
 def _impossible(entry: State, fixed_minutes: int | None) -> bool:

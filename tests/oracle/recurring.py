@@ -7,9 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from .arithmetic import eight_places, is_currency, to_minor
-from .facts import Line, State, known_contract, known_zone
+from .facts import State, known_contract, known_zone
 from .periods import STEP, Period
-from .rating import Item, Rating, Waiting, part
+from .rating import Item, ItemKey, Rating, Waiting, part
+from .rules import WAITING_ORDER
 
 ServedDay = tuple[date, State, State]
 """A day with the contract's state and the line's."""
@@ -20,6 +21,7 @@ class Recurring:
 
     def __init__(self, rating: Rating) -> None:
         self.rating, self.facts, self.as_of, self.rules = rating, rating.facts, rating.as_of, rating.rules
+        self.staying: list[ItemKey] = []  # client and the beginning of the keys of what waiting lines have billed
 
     def contract_lines(self) -> Iterator[Item | Waiting]:
         """The items of every recurring line that are due, and the lines that wait."""
@@ -32,43 +34,62 @@ class Recurring:
                     yield from self._contract_line(client_id, contract_id, line_id, kind)
 
     def _contract_line(self, client_id: str, contract_id: str, line_id: str, kind: str) -> Iterator[Item | Waiting]:
-        name = f"{contract_id}/{line_id}"
-        if kind == "RecurringLine":
-            reason = self._line_reason(client_id, contract_id, line_id)
-            if reason and self._served_by_now(client_id, contract_id, line_id):
-                yield Waiting(client_id, "contract_line", name, reason)
-            elif not reason:
-                yield from self._recurring_items(client_id, contract_id, line_id)
-        elif kind != "RateLine":
-            unknown = self.facts.client_on(client_id, self.as_of) is None
-            yield Waiting(client_id, "contract_line", name, "unknown_client" if unknown else "not_yet_supported")
+        if kind == "RateLine":
+            return
+        beginning = (client_id, f"line/{part(contract_id)}/{part(line_id)}/")
+        reasons = self._reasons(client_id, contract_id, line_id, kind)
+        is_served = kind != "RecurringLine" or self._served_by_now(client_id, contract_id, line_id)
+        if reasons:
+            self.staying.append(beginning)
+        if kind == "RecurringLine" and self._is_readable(client_id, contract_id, line_id):
+            for period, served in self._periods(client_id, contract_id, line_id):
+                reason = self._tax_reason(client_id, served)
+                if reason:
+                    reasons.add(reason)
+                    self.staying.append((beginning[0], beginning[1] + period.start.isoformat()))
+                elif beginning not in self.staying and self._is_due(period, served):
+                    yield self._recurring_item(client_id, contract_id, line_id, period, served)
+        if reasons and is_served:
+            reason = min(reasons, key=WAITING_ORDER.index)
+            yield Waiting(client_id, "contract_line", f"{contract_id}/{line_id}", reason)
 
-    def _line_reason(self, client_id: str, contract_id: str, line_id: str) -> str:
+    def _reasons(self, client_id: str, contract_id: str, line_id: str, kind: str) -> set[str]:
+        """Why nothing of the line can be billed."""
         client = self.facts.client_on(client_id, self.as_of)
+        reasons = set() if kind == "RecurringLine" else {"not_yet_supported"}
         if client is None:
-            return "unknown_client"
-        reason = ""
+            return reasons | {"unknown_client"}
+        if not known_zone(client["time_zone"]) or client["status"] not in ("active", "closed"):
+            reasons.add("unknown_value")
+        if not is_currency(client["currency"]) or not self._is_readable(client_id, contract_id, line_id):
+            reasons.add("unknown_value")
+        if any(state["prices_include_tax"] for state, _ in self._states(client_id, contract_id, line_id)):
+            reasons.add("not_yet_supported")
+        return reasons
+
+    def _states(self, client_id: str, contract_id: str, line_id: str) -> Iterator[tuple[State, State]]:
+        """Each state of the contract that ever holds with the line in it, and the line."""
         for state in self.facts.ever_in_force(client_id, contract_id):
             for line in state["lines"]:
-                if line.fields["line_id"] == line_id and not reason:
-                    reason = self._state_reason(client, state, line)
-        return reason
+                if line.fields["line_id"] == line_id:
+                    yield state, line.fields
 
-    def _state_reason(self, client: State, state: State, line: Line) -> str:
-        _, tax_reason = self.rating.tax_code(client["client_id"], line.fields["tax_code"], None)
-        if tax_reason:
-            return tax_reason
-        known = (
+    def _is_readable(self, client_id: str, contract_id: str, line_id: str) -> bool:
+        return all(
             known_contract(state)
             and is_currency(state["currency"])
-            and known_zone(client["time_zone"])
-            and client["status"] in ("active", "closed")
-            and line.fields["timing"] in ("advance", "arrears")
-            and (line.fields["frequency"] or state["frequency"]) in STEP
+            and line["timing"] in ("advance", "arrears")
+            and (line["frequency"] or state["frequency"]) in STEP
+            for state, line in self._states(client_id, contract_id, line_id)
         )
-        if not known:
-            return "unknown_value"
-        return "not_yet_supported" if state["prices_include_tax"] else ""
+
+    def _tax_reason(self, client_id: str, served: list[ServedDay]) -> str:
+        """Why a period's tax can't be told, if so: without proration only its first day has a say."""
+        if self.facts.client_on(client_id, self.as_of) is None:
+            return ""
+        used = served if served[0][2]["prorate"] else served[:1]
+        codes = {line["tax_code"] for _, _, line in used}
+        return max(self.rating.tax_code(client_id, code, None)[1] for code in codes)
 
     def _served_by_now(self, client_id: str, contract_id: str, line_id: str) -> bool:
         return any(
@@ -77,14 +98,15 @@ class Recurring:
             for line in state["lines"]
         )
 
-    def _recurring_items(self, client_id: str, contract_id: str, line_id: str) -> Iterator[Item]:
+    def _periods(self, client_id: str, contract_id: str, line_id: str) -> Iterator[tuple[Period, list[ServedDay]]]:
+        """Each period that has begun, is served and was opened."""
         for period in self.facts.periods_of(client_id, contract_id, line_id, self.as_of):
             served = list(self._served(client_id, contract_id, line_id, period))
-            if not served or self.facts.is_closed(client_id, period.start):
-                continue
-            if served[0][2]["timing"] == "arrears" and (period.end - self.as_of).days > 1:
-                continue
-            yield self._recurring_item(client_id, contract_id, line_id, period, served)
+            if served and not self.facts.is_closed(client_id, period.start):
+                yield period, served
+
+    def _is_due(self, period: Period, served: list[ServedDay]) -> bool:
+        return served[0][2]["timing"] == "advance" or (period.end - self.as_of).days <= 1
 
     def _served(self, client_id: str, contract_id: str, line_id: str, period: Period) -> Iterator[ServedDay]:
         """Each served day with the contract's state and the line's."""

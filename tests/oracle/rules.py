@@ -46,7 +46,7 @@ class Rules:
     decision_belongs_to_revision: bool = True  # T6
     only_one_contract_is_enough: bool = True  # T5
     # Where the documents are silent (see `oracle.py`)
-    rejected_after_invoicing_waits: bool = True
+    rejected_after_invoicing_waits: bool = False
     unknown_client_code_waits: bool = True
     unapproved_currency: str = "billing"  # or "client"
 

@@ -298,8 +298,48 @@ def test_a_later_entry_of_a_billed_ticket_bills_the_difference() -> None:
     story.entry("b", 45, ticket_id="T")
     assert due(story, invoiced) == [("ticket//T/REMOTE/2026-05-01", Decimal(1), Decimal(100), 100_00)]
     story.entry("a", 44, revision=2, approve=False, ticket_id="T")
+    assert due(story, invoiced) == [("ticket//T/REMOTE/2026-05-01", Decimal(1), Decimal(100), 100_00)]
+
+
+def test_a_later_entry_of_a_billed_ticket_is_shown_even_at_nothing() -> None:
+    story = Story(minimum_minutes=60, increment_minutes=60, rounding_scope="ticket").entry("a", 20, ticket_id="T")
+    invoiced = invoice(story)
+    story.entry("b", 20, ticket_id="T")
+    assert due(story, invoiced) == [("ticket//T/REMOTE/2026-05-01", Decimal(0), Decimal(100), 0)]
+    assert due(story, invoice(story, before=invoiced)) == []
+
+
+def test_an_undecided_entry_keeps_its_minutes_in_an_invoiced_ticket() -> None:
+    story = Story(rounding_scope="ticket").entry("a", 60, ticket_id="T").entry("b", 30, ticket_id="T")
+    invoiced = invoice(story)
+    story.entry("a", 600, revision=2, approve=False, ticket_id="T").entry("b", 45, revision=2, ticket_id="T")
+    assert due(story, invoiced) == [("ticket//T/REMOTE/2026-05-01", Decimal("0.25"), Decimal(100), 25_00)]
+    story.entry("b", 45, revision=3, approve=False, ticket_id="T")
+    assert due(story, invoiced) == []  # all of them wait: it stays as it is
+    story.decide("Rejected", "b", 3)
+    assert due(story, invoiced) == [("ticket//T/REMOTE/2026-05-01", Decimal("-0.5"), Decimal(100), -50_00)]
+
+
+def test_what_was_invoiced_stays_while_its_facts_wait_for_any_other_reason() -> None:
+    story = (
+        Story().contract(recurring("50"), effective_from=date(2026, 5, 1), starts_on=date(2026, 5, 1)).entry("e", 60)
+    )
+    story.charge_type("NOTAX", tax_code="NOPE")
+    invoiced = invoice(story)
+    story.entry("e", 90, revision=2, charge_type="NOTAX").contract(
+        recurring("60", tax_code="NOPE"), effective_from=date(2026, 5, 1), starts_on=date(2026, 5, 1), revision=2
+    )
     assert due(story, invoiced) == []
-    assert due(story, Invoiced(lines=invoiced.lines)) == []
+    answer = expected_after_invoicing(story.messages(), MAY, invoiced)
+    assert {(row.id, row.reason) for row in answer.waiting} == {("e", "unknown_tax_code"), ("K/L", "unknown_tax_code")}
+
+
+def test_a_rejected_entry_that_was_invoiced_is_credited_and_not_listed() -> None:
+    story = Story().entry("e", 60)
+    invoiced = invoice(story)
+    story.decide("Rejected", "e")
+    answer = expected_after_invoicing(story.messages(), MAY, invoiced)
+    assert (answer.waiting, answer.totals) == (set(), {("acme", "GBP"): (-100_00, -20_00, -120_00)})
 
 
 def test_a_corrections_tax_ends_where_it_would_have_from_scratch() -> None:

@@ -70,7 +70,7 @@ class Reading:
 
     facts: list[Fact] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
-    recorded: set[str] = field(default_factory=set)
+    recorded: dict[str, tuple[str, int, int]] = field(default_factory=dict)  # where each was said first
 
 
 @cache
@@ -124,7 +124,7 @@ def read(messages: Iterable[Produced]) -> Reading:
         if first != body:
             reading.dead.append(DeadLetter(message.topic, message.partition, message.offset, "idempotency_conflict"))
         elif event_id not in reading.recorded:
-            reading.recorded.add(event_id)
+            reading.recorded[event_id] = message[:3]
             reading.facts.append(fact)
     return reading
 

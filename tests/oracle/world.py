@@ -12,14 +12,14 @@ from .wire import TOPIC_OF, encode, key_of
 
 CURRENCIES = ("GBP", "EUR", "USD", "JPY", "KWD")
 ZONES = ("Europe/London", "Europe/Berlin", "America/New_York", "Asia/Tokyo", "Asia/Kuwait", "Pacific/Auckland")
-BASIC_TYPES = ("REMOTE", "ONSITE", "INTERNAL", "PROJECT", "CUSTOM")
+BASIC_TYPES = ("REM", "ONS", "INT", "PRJ", "CUS")
 ODD_TYPES = ("NIGHT", "ODD", "EURONLY", "NOTAX", "BARE", "FUTURE")
 _RATES = {
-    "REMOTE": ("93.03", "108.5", "121.75", "15000", "37.125"),
-    "ONSITE": ("120", "139.99", "155.5", "19000", "48.3333"),
-    "INTERNAL": ("0", "0", "0", "0", "0"),
-    "PROJECT": ("100", "115", "130.00000001", "16000", "40"),
-    "CUSTOM": ("86.66666667", "99.95", "110", "14001", "33.3335"),
+    "REM": ("93.03", "108.5", "121.75", "15000", "37.125"),
+    "ONS": ("120", "139.99", "155.5", "19000", "48.3333"),
+    "INT": ("0", "0", "0", "0", "0"),
+    "PRJ": ("100", "115", "130.00000001", "16000", "40"),
+    "CUS": ("86.66666667", "99.95", "110", "14001", "33.3335"),
 }
 
 
@@ -78,7 +78,7 @@ class World:
             ("GB5", "5", "standard", date(2020, 1, 1)),
             ("NL", "21", "standard", date(2020, 1, 1)),
             ("ZERO", "0", "zero", date(2020, 1, 1)),
-            ("RC", "0", "reverse_charge", date(2020, 1, 1)),
+            ("REVERSE", "0", "reverse_charge", date(2020, 1, 1)),
             ("OUT", "0", "outside_scope", date(2020, 1, 1)),
             ("NEXT", "25", "standard", date(2027, 1, 1)),
         ):
@@ -100,11 +100,11 @@ class World:
     def _charge_types(self) -> Iterator[Said]:
         at = datetime(2025, 12, 1, 10, tzinfo=UTC)
         shapes: dict[str, dict[str, Any]] = {
-            "REMOTE": {"minimum_minutes": 15, "increment_minutes": 15},
-            "ONSITE": {"minimum_minutes": 50, "increment_minutes": 30, "rounding": "nearest"},
-            "INTERNAL": {"billable": False, "tax_code": None},
-            "PROJECT": {"project": True, "increment_minutes": 6, "rounding": "down"},
-            "CUSTOM": {"minimum_minutes": 60, "increment_minutes": 60, "rounding_scope": "ticket"},
+            "REM": {"minimum_minutes": 15, "increment_minutes": 15},
+            "ONS": {"minimum_minutes": 50, "increment_minutes": 30, "rounding": "nearest"},
+            "INT": {"billable": False, "tax_code": None},
+            "PRJ": {"project": True, "increment_minutes": 6, "rounding": "down"},
+            "CUS": {"minimum_minutes": 60, "increment_minutes": 60, "rounding_scope": "ticket"},
         }
         names = ("Remote Support", "On-Site Support", "Internal / Non-Billable", "Project Time", "Custom")
         for code, name in zip(BASIC_TYPES, names, strict=True):
@@ -115,29 +115,24 @@ class World:
         yield self._charge_type(at, "NOTAX", tax_code="NOPE")
         yield self._charge_type(at, "BARE", tax_code=None)
         yield self._charge_type(at, "FUTURE", effective_from=date(2026, 6, 1))
-        march, remote = date(2026, 3, 15), {"name": "Remote Support", **shapes["REMOTE"]}
-        yield self._charge_type(
-            at + timedelta(days=5), "PROJECT", 2, name="Project Time", tax_code="GB5", **shapes["PROJECT"]
-        )
+        march, remote = date(2026, 3, 15), {"name": "Remote Support", **shapes["REM"]}
+        yield self._charge_type(at + timedelta(days=5), "PRJ", 2, name="Project Time", tax_code="GB5", **shapes["PRJ"])
         # said in May, true since March; then a correction of January, which must not replace it (D5)
-        yield self._charge_type(
-            datetime(2026, 5, 20, tzinfo=UTC), "REMOTE", 2, "1.0375", effective_from=march, **remote
-        )
-        yield self._charge_type(datetime(2026, 5, 25, tzinfo=UTC), "REMOTE", 3, "0.95", **remote)
+        yield self._charge_type(datetime(2026, 5, 20, tzinfo=UTC), "REM", 2, "1.0375", effective_from=march, **remote)
+        yield self._charge_type(datetime(2026, 5, 25, tzinfo=UTC), "REM", 3, "0.95", **remote)
         yield self._charge_type(
             datetime(2026, 5, 26, tzinfo=UTC),
-            "CUSTOM",
+            "CUS",
             4,
             "1.10000001",
             name="Custom",
             effective_from=date(2026, 4, 17),
-            **shapes["CUSTOM"],
+            **shapes["CUS"],
         )
 
     def _charge_type(self, at: datetime, code: str, revision: int = 1, factor: str = "1", **fields: Any) -> Said:
         amounts = (
-            (Decimal(amount) * Decimal(factor)).quantize(Decimal("1e-8"))
-            for amount in _RATES.get(code, _RATES["REMOTE"])
+            (Decimal(amount) * Decimal(factor)).quantize(Decimal("1e-8")) for amount in _RATES.get(code, _RATES["REM"])
         )
         state = {
             "code": code,
@@ -168,7 +163,7 @@ class World:
             "name": f"Client {number}",
             "currency": currency,
             "time_zone": zone,
-            "tax_code": rng.choices((None, "GB20", "NL", "ZERO", "RC", "OUT"), (6, 4, 3, 1, 1, 1))[0],
+            "tax_code": rng.choices((None, "GB20", "NL", "ZERO", "REVERSE", "OUT"), (6, 4, 3, 1, 1, 1))[0],
         }
         self.said.append(self.say("ClientDefined", at, **state))
         self.clients.append(client)
@@ -241,23 +236,23 @@ class World:
         rng = self.rng
         lines = [self._recurring(number, currency) for number in range(rng.randint(1, 3))]
         if rng.random() < 0.4:
-            lines.append(self._rate_line("rate-1", "REMOTE", currency))
+            lines.append(self._rate_line("rate-1", "REM", currency))
         if rng.random() < 0.2:
-            lines.append(self._rate_line("rate-2", "CUSTOM", currency))
+            lines.append(self._rate_line("rate-2", "CUS", currency))
         if rng.random() < 0.04:
-            lines += [self._rate_line(name, "ONSITE", currency) for name in ("rate-3", "rate-4")]
+            lines += [self._rate_line(name, "ONS", currency) for name in ("rate-3", "rate-4")]
         elif rng.random() < 0.02:
-            lines.append(self._rate_line("rate-5", "ONSITE", "CHF"))
+            lines.append(self._rate_line("rate-5", "ONS", "CHF"))
         common = {"account": "210"}
         for chance, name, fields in (
-            (0.05, "AllowanceLine", {"charge_types": ["REMOTE"], "included_minutes": 600, "price": Decimal(500)}),
+            (0.05, "AllowanceLine", {"charge_types": ["REM"], "included_minutes": 600, "price": Decimal(500)}),
             (0.02, "AllowanceLine", {"included_minutes": 60, "price": Decimal(50)}),
             (
                 0.02,
                 "BlockLine",
                 {
                     "block_id": "B1",
-                    "charge_types": ["ONSITE"],
+                    "charge_types": ["ONS"],
                     "minutes": 1200,
                     "price": Decimal(1000),
                     "bought_on": date(2026, 1, 5),

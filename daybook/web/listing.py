@@ -1,0 +1,94 @@
+"""Long lists read a page at a time, by their keys."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, LiteralString, NamedTuple
+
+from psycopg import Cursor
+
+Key = tuple[Any, ...]
+
+
+class DocumentPlace(NamedTuple):
+    """Where a document stands in the order of issue, and whose it is."""
+
+    key: tuple[str, int, str]
+    client_id: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Which time entries; null fields leave all in."""
+
+    client_id: str | None = None
+    since: date | None = None
+    until: date | None = None
+    status: str | None = None
+    waiting: bool = False
+
+
+_ENTRY_COLUMNS: Final = (
+    "client_id", "time_entry_id", "revision", "status", "ticket_id", "project_id", "contract_id", "agent_id", "approver_id",
+    "charge_type", "worked_on", "started_at", "ended_at", "worked_minutes", "deducted_minutes", "billable_minutes", "note",
+    "waiting", "waiting_since",
+)  # fmt: skip
+_ENTRIES: Final[LiteralString] = """
+    SELECT t.client_id, t.time_entry_id, t.revision, t.status, t.ticket_id, t.project_id, t.contract_id, t.agent_id,
+        t.approver_id, t.charge_type, t.worked_on, t.started_at, t.ended_at, t.worked_minutes, t.deducted_minutes,
+        t.billable_minutes, t.note, w.reason, w.since
+    FROM time_entries t
+        LEFT JOIN waiting w ON w.client_id = t.client_id AND w.what = 'time_entry' AND w.id = t.time_entry_id
+    WHERE (%(client_id)s::text IS NULL OR t.client_id = %(client_id)s)
+      AND (%(since)s::date IS NULL OR t.worked_on >= %(since)s)
+      AND (%(until)s::date IS NULL OR t.worked_on <= %(until)s)
+      AND (%(status)s::text IS NULL OR t.status = %(status)s)
+      AND (NOT %(waiting)s OR w.reason IS NOT NULL)
+      AND (%(last_client)s::text IS NULL OR (t.client_id, t.time_entry_id) > (%(last_client)s, %(last_entry)s))
+    ORDER BY t.client_id, t.time_entry_id LIMIT %(limit)s
+"""
+
+
+def documents_after(cursor: Cursor[Any], client_id: str | None, last: Key | None, limit: int) -> list[DocumentPlace]:
+    """Documents in order of issue, after the one of a key."""
+    rows = cursor.execute(
+        "SELECT issued_on::text, position, number, client_id FROM invoices"
+        " WHERE (%(client)s::text IS NULL OR client_id = %(client)s)"
+        ' AND (%(day)s::text IS NULL OR (issued_on::text, position, number COLLATE "C") > (%(day)s, %(position)s, %(number)s))'
+        ' ORDER BY issued_on::text, position, number COLLATE "C" LIMIT %(limit)s',
+        {
+            "client": client_id,
+            "day": last[0] if last else None,
+            "position": last[1] if last else 0,
+            "number": last[2] if last else "",
+            "limit": limit,
+        },
+    ).fetchall()
+    return [DocumentPlace((r[0], r[1], r[2]), r[3], r[2]) for r in rows]
+
+
+def time_entries_after(cursor: Cursor[Any], only: EntryFilter, last: Key | None, limit: int) -> list[dict[str, Any]]:
+    """Time entries by client and id, each with what it waits for; the note is still cipher text."""
+    given = {
+        "client_id": only.client_id,
+        "since": only.since,
+        "until": only.until,
+        "status": only.status,
+        "waiting": only.waiting,
+        "last_client": last[0] if last else None,
+        "last_entry": last[1] if last else None,
+        "limit": limit,
+    }
+    return [dict(zip(_ENTRY_COLUMNS, row, strict=True)) for row in cursor.execute(_ENTRIES, given).fetchall()]
+
+
+def dead_letters_after(cursor: Cursor[Any], reason: str | None, last: Key | None, limit: int) -> list[dict[str, Any]]:
+    """Dead letters in the order they were set aside."""
+    rows = cursor.execute(
+        'SELECT topic, partition, "offset", reason, error, schema_id, first_seen, batch_id, number FROM ledger.dead_letters'
+        " WHERE (%(reason)s::text IS NULL OR reason = %(reason)s) AND (batch_id, number) > (%(batch)s, %(no)s)"
+        " ORDER BY batch_id, number LIMIT %(limit)s",
+        {"reason": reason, "batch": last[0] if last else 0, "no": last[1] if last else 0, "limit": limit},
+    ).fetchall()
+    names = ("topic", "partition", "offset", "reason", "error", "schema_id", "first_seen", "batch", "number")
+    return [dict(zip(names, row, strict=True)) for row in rows]

@@ -1,0 +1,92 @@
+"""Issued documents as a list to look through, and the links from a line to those that correct it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, LiteralString
+
+from psycopg import Cursor
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRow:
+    """One document without its lines."""
+
+    number: str
+    kind: str
+    client_id: str
+    client_name: str
+    currency: str
+    issued_on: date
+    due_on: date
+    net_minor: int
+    tax_minor: int
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrencyTotal:
+    """What the matching documents come to in one currency."""
+
+    currency: str
+    documents: int
+    net_minor: int
+    tax_minor: int
+    total_minor: int
+
+
+_MATCHING: LiteralString = """
+    FROM invoices i LEFT JOIN clients c USING (client_id)
+    WHERE (%(client)s::text IS NULL OR strpos(lower(coalesce(c.name, '')), lower(%(client)s)) > 0
+        OR strpos(lower(i.client_id), lower(%(client)s)) > 0 OR strpos(lower(i.number), lower(%(client)s)) > 0)
+        AND (%(client_id)s::text IS NULL OR i.client_id = %(client_id)s)
+"""
+
+
+def invoice_rows(
+    cursor: Cursor[Any], client: str | None = None, client_id: str | None = None, page: int = 1
+) -> list[InvoiceRow]:
+    """One page of documents, the last issued first; `client` is part of a name, id or number."""
+    rows = cursor.execute(
+        "SELECT i.number, i.kind, i.client_id, coalesce(c.name, i.client_id), i.currency, i.issued_on, i.due_on, i.net_minor,"
+        " i.tax_minor, i.total_minor" + _MATCHING + ' ORDER BY i.issued_on DESC, i.position DESC, i.number COLLATE "C" DESC'
+        " LIMIT %(limit)s OFFSET %(offset)s",
+        {"client": client, "client_id": client_id, "limit": PAGE, "offset": (page - 1) * PAGE},
+    ).fetchall()
+    return [
+        InvoiceRow(
+            number=r[0], kind=r[1], client_id=r[2], client_name=r[3], currency=r[4], issued_on=r[5], due_on=r[6],
+            net_minor=r[7], tax_minor=r[8], total_minor=r[9],
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def invoice_totals(cursor: Cursor[Any], client: str | None = None) -> list[CurrencyTotal]:
+    """The sums of everything that matches, by currency."""
+    rows = cursor.execute(
+        "SELECT i.currency, count(*), sum(i.net_minor)::bigint, sum(i.tax_minor)::bigint, sum(i.total_minor)::bigint"
+        + _MATCHING
+        + " GROUP BY 1 ORDER BY 1",
+        {"client": client, "client_id": None},
+    ).fetchall()
+    return [
+        CurrencyTotal(currency=r[0], documents=r[1], net_minor=r[2], tax_minor=r[3], total_minor=r[4]) for r in rows
+    ]
+
+
+def corrected_by(cursor: Cursor[Any], number: str) -> dict[int, list[dict[str, Any]]]:
+    """By line of a document: the lines of later documents that correct it."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    rows = cursor.execute(
+        "SELECT corrects_line_no, number, line_no FROM invoice_lines WHERE corrects_number = %s ORDER BY 1, 2, 3", (number,)
+    ).fetchall()
+    for corrected, by_number, by_line in rows:
+        found.setdefault(corrected, []).append({"number": by_number, "line_no": by_line})
+    return found
+
+
+def client_names(cursor: Cursor[Any], client_ids: list[str]) -> dict[str, str]:
+    """Names by client id, for those that have one."""
+    return dict(cursor.execute("SELECT client_id, name FROM clients WHERE client_id = ANY(%s)", (client_ids,)).fetchall())

@@ -1,0 +1,1 @@
+"""The front door: what each command says and how it ends."""
