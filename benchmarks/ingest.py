@@ -65,6 +65,9 @@ class MemorySource:
     def settled(self) -> bool:
         return True
 
+    def next_offsets(self) -> dict[Partition, int]:
+        return {}
+
     def end_offsets(self) -> dict[Partition, int]:
         return {}
 

@@ -60,6 +60,10 @@ class EmbeddedSource:
         """Every partition there is, is ours."""
         return True
 
+    def next_offsets(self) -> dict[Partition, int]:
+        """The offset after the last record delivered of each partition."""
+        return dict(self._next)
+
     def end_offsets(self) -> dict[Partition, int]:
         """The offset after the last record of each partition."""
         return self._log.end_offsets()

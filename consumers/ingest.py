@@ -105,9 +105,14 @@ class Ingest:
         ends = self._source.end_offsets()
         if not self._source.assigned() <= ends.keys():
             return False  # the log is out of reach
+        # Every record polled so far is in the book; a partition may end with marks of a transaction, which are no records.
+        reached = self._source.next_offsets()
         done = self._book.positions(self.source_name)
-        return all(
-            offset == 0 or done.get(partition, -1) + 1 >= offset or partition in self._source.problems
+        return not self._unsure and all(
+            offset == 0
+            or done.get(partition, -1) + 1 >= offset
+            or reached.get(partition, 0) >= offset
+            or partition in self._source.problems
             for partition, offset in ends.items()
         )
 

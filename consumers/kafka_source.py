@@ -153,6 +153,16 @@ class KafkaSource:
         """Whether the group has given this worker partitions."""
         return bool(self.assigned())
 
+    def next_offsets(self) -> dict[Partition, int]:
+        """Return where each partition of ours is read on; one that Kafka does not tell of in time is left out."""
+        found: dict[Partition, int] = {}
+        for where in self._consumer.assignment():
+            with contextlib.suppress(KafkaError):
+                offset = self._consumer.position(where, timeout_ms=ASK_TIMEOUT_MS)
+                if offset is not None:
+                    found[where.topic, where.partition] = offset
+        return found
+
     def end_offsets(self) -> dict[Partition, int]:
         """Return the offset after the last readable record of each partition of ours; empty if unreachable."""
         try:

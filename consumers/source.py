@@ -64,6 +64,10 @@ class Source(Protocol):
         """Whether it is known which partitions are this worker's: at first, and in a rebalance, it is not."""
         ...
 
+    def next_offsets(self) -> dict[Partition, int]:
+        """Where each partition of ours is read on: past all that was delivered, and past a transaction's own marks."""
+        ...
+
     def end_offsets(self) -> dict[Partition, int]:
         """Return the offset after the last readable record of each partition of ours; empty if unreachable."""
         ...

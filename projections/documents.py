@@ -4,6 +4,8 @@ from typing import Any
 
 from psycopg import Cursor
 
+from projections.source_events import source_events
+
 _INVOICE = (
     "SELECT number, kind, client_id, currency, issued_on, due_on, net_minor, tax_minor, total_minor FROM invoices"
 )
@@ -57,7 +59,7 @@ def explain(cursor: Cursor[Any], number: str, line_no: int | None = None) -> lis
     found = []
     for row in rows:
         line = _line(row)
-        line["source_events"] = _events(cursor, row[18])
+        line["source_events"] = source_events(cursor, row[18])
         line["corrected_by"] = [
             {"number": n, "line_no": at}
             for n, at in cursor.execute(
@@ -67,24 +69,6 @@ def explain(cursor: Cursor[Any], number: str, line_no: int | None = None) -> lis
         ]
         found.append(line)
     return found
-
-
-def _events(cursor: Cursor[Any], event_ids: list[str]) -> list[dict[str, Any]]:
-    rows = cursor.execute(
-        "SELECT e.event_id::text, e.topic, e.source_topic, e.source_partition, e.source_offset, e.notification_id,"
-        " e.batch_id, b.recorded_at, convert_from(e.state, 'UTF8')::jsonb FROM ledger.daybook_events e"
-        " JOIN ledger.batches b USING (batch_id) WHERE e.event_id = ANY(%s::uuid[])",
-        (event_ids,),
-    ).fetchall()
-    by_id = {row[0]: row for row in rows}
-    return [
-        {
-            "event_id": r[0], "event": r[1], "topic": r[2], "partition": r[3], "offset": r[4], "position": r[5],
-            "batch": r[6], "recorded_at": r[7], "said": r[8],
-        }
-        for event_id in event_ids
-        if (r := by_id.get(event_id)) is not None
-    ]  # fmt: skip
 
 
 def waiting(cursor: Cursor[Any], client_id: str | None = None) -> list[dict[str, Any]]:

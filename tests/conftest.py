@@ -23,6 +23,8 @@ from ledger.database import Database
 from ledger.embedded import EmbeddedPostgres
 from ledger.keyring import Keyring
 from ledger.migrate import migrate
+from tests import evidence
+from tests.budget import COLUMN
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("ledger", "projections", "producers", "daybook")
@@ -126,3 +128,11 @@ def make_reachable_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="daybook-test-"))
     folder.chmod(0o755)
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what the heavy tests saw: under `--release` this is what goes into docs/evidence/."""
+    if evidence.LINES:
+        terminalreporter.section(f"what was seen (column {COLUMN} of tests/budget.toml)")
+        for line in evidence.LINES:
+            terminalreporter.write_line(line)

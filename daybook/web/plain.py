@@ -8,11 +8,12 @@ from jinja2 import Environment
 
 _ENVIRONMENT: Final = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 _PAGE: Final = _ENVIRONMENT.from_string("""<!doctype html>
-<html lang="en">
+<html lang="en" data-theme="light">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }} – Daybook</title>
+<link rel="icon" href="/static/favicon.svg">
 {% for sheet in sheets %}
 <link rel="stylesheet" href="{{ sheet }}">
 {% endfor %}

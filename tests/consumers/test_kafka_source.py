@@ -14,8 +14,10 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from kafka import KafkaAdminClient, TopicPartition
 
+from consumers.ingest import Ingest
 from consumers.kafka_source import KafkaSource, SourceUnavailable
 from consumers.source import Partition, SourceError
+from ledger.book import Book
 from producers.kafka_files import ProduceError, produce
 from producers.topics_admin import Topics, TopicsError, create_topics
 from schemas.codec import decode
@@ -195,6 +197,21 @@ def test_records_of_an_aborted_transaction_are_never_seen(broker: "Broker") -> N
         eventually(lambda: len(ledger.values) >= 20, lambda: ledger.take(source, max_records=7))
         assert ledger.take(source, 0.5) == 0
     assert ledger.values == numbered(0, 10) + numbered(20, 10)
+
+
+def test_worker_once_ends_behind_an_upstream_transactions_marks(broker: "Broker", book: Book) -> None:
+    topic = new_topic(broker)
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": topic})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    for value in numbered(0, 3):
+        producer.produce(topic, value, partition=0)
+    producer.commit_transaction(20)
+    with reading(broker, topic, Ledger()) as source:
+        loop = Ingest(book, source)
+        loop.drain(after_batch=lambda _n: None)
+        assert loop.totals.dead_letters == 3  # no record of ours: what matters is that the end is seen behind the marks
+        assert source.end_offsets() == {(topic, 0): 4}
 
 
 def test_message_far_above_every_limit_is_still_delivered(broker: "Broker") -> None:

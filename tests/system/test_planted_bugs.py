@@ -73,7 +73,9 @@ def part_period_by_its_own_days(right: Any, segments: Any, period_days: int, cur
 
 
 def latest_revision(self: Timeline[Any], day: date) -> Any:
-    return max((state for since, state in zip(self.days, self.states, strict=True) if since <= day), key=rank, default=None)
+    return max(
+        (state for since, state in zip(self.days, self.states, strict=True) if since <= day), key=rank, default=None
+    )
 
 
 def repeats_are_news(right: Any, polled: Any) -> Any:
