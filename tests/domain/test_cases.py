@@ -30,6 +30,7 @@ from domain.calendar import (
 from domain.money import Money, amount_minor, split, tax_by_group, tax_minor, tax_within, to_places
 from domain.proration import day_fraction, days_of_30, days_served, prorated, served, served_quantity
 from domain.rounding import billed_minutes, hours, time_amount_minor, to_increment
+from tests.evidence import saw
 
 CASES = Path(__file__).parent.parent / "cases"
 ONE = Decimal(1)
@@ -620,7 +621,7 @@ def test_published_figures_are_reproduced_or_listed(file: str, area: str | None,
         produced = plain(way(case["given"]))
         assert not difference(plain(case["expect"]), produced), f"{case['id']}: {case['expect']}, got {produced}"
         right.append(case["id"])
-    print(f"{file}: {len(right)} of {len(cases)} reproduced; listed: {', '.join(listed) or 'none'}")
+    saw(f"cases/{file}{f' ({area})' if area else ''}: {len(right)} of {len(cases)} reproduced, {len(listed)} listed with the reason")
     assert len(right) + len(listed) == len(cases)
     assert (len(right), len(cases)) == (reproduced, of)
 

@@ -13,6 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from tests.budget import budget
+from tests.evidence import saw
 from tests.saying import Row, approved, line, said
 
 from .one_run import BARRIER
@@ -40,6 +41,11 @@ def test_processes_at_once_and_some_killed_bill_every_entry_once(empty_shop: Sho
     assert kills == budget("generate", "kills") * budget("generate", "rounds"), "each in the midst of a run"
     verified = shop.command("verify", "--json")
     assert verified.returncode == 0, verified.stdout
+    saw(
+        f"generate at once: seed 7, {budget('generate', 'processes')} processes, {len(clients)} clients,"
+        f" {budget('generate', 'rounds')} rounds, {kills} counted kill -9: {len(expected)} approved entries, each on one line;"
+        f" {len(shop.documents())} documents, numbers without gap"
+    )
 
 
 def _clients(client_ids: list[str]) -> Iterator[Row]:

@@ -6,6 +6,7 @@ import pytest
 
 from daybook.demo_month import write as write_demo_month
 from tests.budget import budget
+from tests.evidence import saw
 from tests.oracle.afterwards import afterwards
 from tests.oracle.generator import facts
 from tests.oracle.poison import KINDS
@@ -56,4 +57,8 @@ def test_the_demo_month_and_generated_facts_end_as_the_oracle_says_whatever_is_k
         assert job.compare("2026-06-30").lines == []
     assert (job.kills, job.unfinished > 0) == (kills, True)
     assert all(check["ok"] for check in installation.json("verify")), installation.json("verify")
-    print(f"{len(answer.recorded)} facts recorded, {job.kills} kills, {job.unfinished} of them in the middle of work")
+    saw(
+        f"main job: seed {SEED}, {count} generated messages and the demo month, {len(answer.recorded)} facts recorded,"
+        f" {len(answer.dead)} dead letters, {job.kills} counted kill -9 of the worker ({job.unfinished} with work pending):"
+        f" ledger, dead letters, waiting, queue and documents equal the oracle; verify passes"
+    )
