@@ -621,7 +621,8 @@ def test_published_figures_are_reproduced_or_listed(file: str, area: str | None,
         produced = plain(way(case["given"]))
         assert not difference(plain(case["expect"]), produced), f"{case['id']}: {case['expect']}, got {produced}"
         right.append(case["id"])
-    saw(f"cases/{file}{f' ({area})' if area else ''}: {len(right)} of {len(cases)} reproduced, {len(listed)} listed with the reason")
+    only = f" ({area})" if area else ""
+    saw(f"cases/{file}{only}: {len(right)} of {len(cases)} reproduced, {len(listed)} listed with the reason")
     assert len(right) + len(listed) == len(cases)
     assert (len(right), len(cases)) == (reproduced, of)
 
