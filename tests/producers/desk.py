@@ -28,6 +28,8 @@ LETTER = DeadLetter(
     "daybook.time", 3, 77, b"acme", b"\x01secret", "undecodable", "begins with byte 0x01", None, datetime(2026, 5, 1, tzinfo=UTC)
 )
 
+MARKS_S = 10
+
 
 class Desk:
     """A ledger, its topics, and as many publishers of it as a test wants."""
@@ -57,8 +59,14 @@ class Desk:
 
     def check(self) -> None:
         """A reader of committed records sees exactly the ledger's documents, each client's in order."""
-        documents = [record for record in self.read() if not record.headers]
-        assert numbers_by_client(documents) == numbers_in_ledger(self.book)
+        # A commit is answered before its marks lie in every partition: until then a reader of committed records waits.
+        deadline = time.monotonic() + MARKS_S
+        while self._seen() != numbers_in_ledger(self.book) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert self._seen() == numbers_in_ledger(self.book)
+
+    def _seen(self) -> dict[str, list[str]]:
+        return numbers_by_client([record for record in self.read() if not record.headers])
 
     def close(self) -> None:
         for publisher in self._started:
