@@ -12,7 +12,7 @@ from daybook.settings import load
 from runs import generate as runs_generate
 
 BARRIER = 7_205_999
-CLIENTS_AT_ONCE = 5
+CLIENTS_AT_ONCE = 3
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from .one_run import BARRIER
 from .shop import MAY, ROOT, Shop, billed, environment
 
 PATIENCE_S = 120
+MOST_ROUNDS = 12  # with those that a fast machine ends before anybody can kill
 KINDS = 6  # of clients: every sixth in euros, in a series of its own, by the ticket, with an entry held or undecided
 
 
@@ -28,8 +29,11 @@ def test_processes_at_once_and_some_killed_bill_every_entry_once(empty_shop: Sho
     clients = [f"c{n:03}" for n in range(budget("generate", "clients"))]
     shop.tell(_clients(clients))
     expected: set[str] = set()
+    wanted = budget("generate", "kills") * budget("generate", "rounds")
     kills = 0
-    for round_ in range(budget("generate", "rounds")):
+    for round_ in range(MOST_ROUNDS):
+        if round_ >= budget("generate", "rounds") and kills >= wanted:
+            break
         shop.tell(_work(clients, round_, expected))
         shop.app.views.catch_up()
         kills += _at_once(shop, order, _late(clients, round_, expected))
@@ -38,12 +42,12 @@ def test_processes_at_once_and_some_killed_bill_every_entry_once(empty_shop: Sho
         _assert_billed_once(shop, expected)
         again = shop.command("invoice", "--as-of", MAY.isoformat(), "--accept-changes", "--json")
         assert (again.returncode, json.loads(again.stdout)) == (0, []), "a further run issues nothing"
-    assert kills == budget("generate", "kills") * budget("generate", "rounds"), "each in the midst of a run"
+    assert kills >= wanted, "each in the midst of a run"
     verified = shop.command("verify", "--json")
     assert verified.returncode == 0, verified.stdout
     saw(
         f"generate at once: seed 7, {budget('generate', 'processes')} processes, {len(clients)} clients,"
-        f" {budget('generate', 'rounds')} rounds, {kills} counted kill -9: {len(expected)} approved entries, each on one line;"
+        f" {round_} rounds, {kills} counted kill -9: {len(expected)} approved entries, each on one line;"
         f" {len(shop.documents())} documents, numbers without gap"
     )
 
@@ -85,6 +89,10 @@ def _entry(client_id: str, entry_id: str, expected: set[str], **given: object) -
     return approved(entry_id, client_id=client_id, **given)
 
 
+class _Ended(Exception):
+    """Every run ended before it could be killed."""
+
+
 def _at_once(shop: Shop, order: random.Random, late: list[Row]) -> int:
     """Starts the runs at one moment and kills some of them in the midst; gives how many were killed there."""
     before = len(shop.documents())
@@ -96,10 +104,13 @@ def _at_once(shop: Shop, order: random.Random, late: list[Row]) -> int:
         half = len(late) // 2
         for victim in range(budget("generate", "kills")):
             shop.tell(late[:half] if victim == 0 else late[half:])
+            late = late if victim == 0 else []
             seen = _count(shop)
             # It counts only in the midst: documents have appeared since the start, and another one since the last kill.
             _wait(lambda seen=seen: _count(shop) > max(before, seen), runs)
             killed.append(_kill(shop, {name: one for name, one in runs.items() if name not in killed}, order))
+    except _Ended:
+        shop.tell(late[half:])  # a fast machine: another round has the kills that are missing
     finally:
         outputs = {name: one.communicate(timeout=PATIENCE_S) for name, one in runs.items()}
     for name, one in runs.items():
@@ -131,7 +142,8 @@ def _wait(happened: object, runs: "dict[str, subprocess.Popen[str]]") -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not happened():  # type: ignore[operator]
         assert time.monotonic() < deadline, "nothing moves"
-        assert any(one.poll() is None for one in runs.values()), "every run ended before it could be killed"
+        if all(one.poll() is not None for one in runs.values()):
+            raise _Ended
         time.sleep(0.005)
 
 
@@ -152,7 +164,8 @@ def _kill(shop: Shop, runs: "dict[str, subprocess.Popen[str]]", order: random.Ra
                 runs[issuing[0]].kill()
                 return issuing[0]
     alive = [name for name, one in runs.items() if one.poll() is None]
-    assert alive, "every run ended before it could be killed"
+    if not alive:
+        raise _Ended
     name = order.choice(alive)
     runs[name].kill()
     return name
