@@ -7,11 +7,12 @@ from decimal import Decimal
 from domain.calendar import MONTHS_IN, Period, Schedule, in_succession, period_in
 from domain.catalogue import ChargeTypeDefined
 from domain.client_account import ClientDefined
-from domain.contract import AllowanceLine, BlockLine, ContractDefined, ContractLine, FixedPriceLine, RateLine
-from domain.money import UnknownCurrency, minor_digits
+from domain.contract import AllowanceLine, BlockLine, ContractDefined, ContractLine, FixedPriceLine, RateLine, RecurringLine
+from domain.money import MOST_MAJOR, UnknownCurrency, minor_digits
 from domain.terms import ClientTerms, Timeline, zone_of
 
 TIMINGS = ("advance", "arrears")
+MOST_TERMS_DAYS = 36_500
 
 
 def serving(states: Timeline[ContractDefined], day: date) -> ContractDefined | None:
@@ -61,23 +62,29 @@ def covered_elsewhere(contract: ContractDefined, charge_type: str, project_id: s
 
 
 def schedules(states: Sequence[ContractDefined], line_id: str | None = None) -> tuple[Schedule, ...]:
-    """The billing schedules of a contract, or of one of its lines, in the order in which they take over."""
-    return in_succession(
-        [
-            (
-                state.effective_from,
-                Schedule(state.starts_on, _frequency(state, line_id), state.anchor_day, state.anchor_month),
-            )
-            for state in states
-        ]
-    )
+    """The billing schedules of a contract, or of one of its lines, in the order in which they take over.
+
+    Where a state lacks the line, the line's frequency before counts, or the first it ever has: to be agreed on later, or
+    to be left out for a while, is no change of its frequency.
+    """
+    known = [_frequency(state, line_id) for state in states]
+    frequency = next((one for one in known if one is not None), None)
+    found = []
+    for state, own in zip(states, known, strict=True):
+        frequency = own or frequency
+        schedule = Schedule(state.starts_on, frequency or state.frequency, state.anchor_day, state.anchor_month)
+        found.append((state.effective_from, schedule))
+    return in_succession(found)
 
 
-def _frequency(state: ContractDefined, line_id: str | None) -> str:
+def _frequency(state: ContractDefined, line_id: str | None) -> str | None:
+    """The frequency a state gives a line, or the contract itself; null where the state lacks the line."""
+    if line_id is None:
+        return state.frequency
     for line in state.lines:
-        if line.line_id == line_id and line.frequency is not None:
-            return line.frequency
-    return state.frequency
+        if line.line_id == line_id:
+            return line.frequency or state.frequency
+    return None
 
 
 def contract_period(states: Timeline[ContractDefined], day: date) -> Period | None:
@@ -112,6 +119,8 @@ def line_fault(state: ContractDefined, line_id: str) -> str | None:
     lines = [line for line in state.lines if line.line_id == line_id]
     if len(lines) > 1:
         return "ambiguous_line"
+    if any(isinstance(line, RecurringLine) and abs(line.quantity * line.unit_price) > MOST_MAJOR for line in lines):
+        return "impossible_value"
     known = all(line.timing in TIMINGS and (line.frequency is None or line.frequency in MONTHS_IN) for line in lines)
     return None if known else "unknown_value"
 
@@ -133,7 +142,7 @@ def client_fault(state: ClientDefined) -> str | None:
     """Why a client's state cannot be used."""
     if not is_currency(state.currency) or zone_of(state.time_zone) is None or state.status not in ("active", "closed"):
         return "unknown_value"
-    return "impossible_value" if state.payment_terms_days < 0 else None
+    return None if 0 <= state.payment_terms_days <= MOST_TERMS_DAYS else "impossible_value"
 
 
 def is_currency(code: str) -> bool:

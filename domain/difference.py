@@ -209,8 +209,12 @@ def _mirror(stands: Standing) -> RatedLine:
 def _difference(wanted: RatedLine, stands: Standing, quantity: Decimal, amount: int) -> RatedLine:
     digits = minor_digits(wanted.currency)
     before = f"{Decimal(stands.amount_minor).scaleb(-digits):.{digits}f}"
+    # On the original service period (product K1): the new rating's days are those that are left, not those corrected.
+    period = stands.line if stands.quantity or stands.amount_minor else wanted
     return replace(
         wanted,
+        service_from=period.service_from,
+        service_to=period.service_to,
         quantity=quantity,
         amount_minor=amount,
         arithmetic=f"{wanted.arithmetic}; less {before} of {_place(stands.reference)}",

@@ -10,6 +10,13 @@ from typing import Self
 Quantity = Fraction | Decimal | int
 
 
+MOST_MAJOR = 10**12
+"""The largest amount, in whole currency units, that one price or line may come to: a typing mistake beyond belief.
+
+Sums of thousands of such lines still fit where amounts are stored.
+"""
+
+
 class UnknownCurrency(LookupError):
     """The code is no ISO 4217 currency, so nobody knows how many minor units it has."""
 

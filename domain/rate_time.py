@@ -17,11 +17,14 @@ from domain.contract_terms import (
     rate_lines,
 )
 from domain.ids import ticket_item
+from domain.money import MOST_MAJOR
 from domain.rated import Member, RatedItem, Waiting, first_reason
 from domain.tax import tax_for
 from domain.terms import Catalogue, ClientTerms
 from domain.time_entry import Decision, TimeEntry
 from domain.time_items import Ready, Terms, entry_item, in_order, whole_ticket
+
+MOST_MINUTES = 2**31 - 1  # what a view can show of a value that cannot be anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +166,13 @@ def _judge(
         return "impossible_value" if _impossible(entry, decision) else None
     reasons: list[str] = []
     found = _terms_of(entry, charge_type, terms, catalogue, as_of, reasons)
-    if _impossible(entry, decision):
+    fixed = decision.billable_minutes is not None
+    minutes = decision.billable_minutes if decision.billable_minutes is not None else entry.minutes
+    most = max(minutes, charge_type.minimum_minutes) + charge_type.increment_minutes
+    if _impossible(entry, decision) or (found is not None and most * found.rate > 60 * MOST_MAJOR):
         reasons.append("impossible_value")
     if reasons or found is None:
         return first_reason(reasons)
-    fixed = decision.billable_minutes is not None
-    minutes = decision.billable_minutes if decision.billable_minutes is not None else entry.minutes
     member = Member(
         time_entry_id=entry.time_entry_id,
         minutes=minutes,
@@ -264,7 +268,7 @@ def _waiting(entry: TimeEntry, reason: str, terms: ClientTerms, catalogue: Catal
         id=entry.time_entry_id,
         reason=reason,
         since=entry.said.occurred_at,
-        minutes=max(entry.minutes, 0),
+        minutes=min(max(entry.minutes, 0), MOST_MINUTES),
         currency=currency,
         served_on=entry.worked_on,
     )

@@ -8,6 +8,7 @@ from domain.catalogue import TaxCodeDefined
 from domain.client_account import ClientDefined
 from domain.terms import Catalogue
 
+MOST_PERCENT = 1_000
 KINDS = ("standard", "zero", "exempt", "reverse_charge", "outside_scope")
 
 
@@ -39,8 +40,8 @@ def tax_for(own_code: str | None, client: ClientDefined, catalogue: Catalogue, t
 def _on(code: str | None, catalogue: Catalogue, day: date) -> TaxCodeDefined | None:
     states = catalogue.tax_codes.get(code) if code is not None else None
     state = states.on(day) if states is not None else None
-    # A kind nobody knows must not quietly mean "no tax".
-    return state if state is not None and state.kind in KINDS else None
+    # A kind nobody knows must not quietly mean "no tax", nor may a rate that can't be.
+    return state if state is not None and state.kind in KINDS and 0 <= state.rate <= MOST_PERCENT else None
 
 
 def _tax(state: TaxCodeDefined) -> Tax:

@@ -1,7 +1,7 @@
 """The terms in force on a day: which of several states of a thing counts (product D5)."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Generic, Protocol, TypeVar
@@ -135,7 +135,7 @@ def client_terms(client_id: str, states: Iterable[object]) -> ClientTerms:
     refused: list[ContractDefined] = []
     contracts: dict[str, Timeline[ContractDefined]] = {}
     for contract_id in sorted(by_contract):
-        contracts[contract_id] = _one_start(timeline(by_contract[contract_id], lambda s: s.effective_from), refused)
+        contracts[contract_id] = timeline(_one_start(by_contract[contract_id], refused), lambda s: s.effective_from)
     return ClientTerms(
         client_id=client_id,
         states=timeline(clients, client_effective_from),
@@ -145,12 +145,11 @@ def client_terms(client_id: str, states: Iterable[object]) -> ClientTerms:
     )
 
 
-def _one_start(states: Timeline[ContractDefined], refused: list[ContractDefined]) -> Timeline[ContractDefined]:
-    """Sets aside states that would move `starts_on`, which would shift every period already billed (product D5)."""
-    kept = []
-    for day, state in zip(states.days, states.states, strict=True):
-        if state.starts_on == states.states[0].starts_on:
-            kept.append((day, state))
-        else:
-            refused.append(state)
-    return Timeline(tuple(day for day, _ in kept), tuple(state for _, state in kept))
+def _one_start(states: Sequence[ContractDefined], refused: list[ContractDefined]) -> list[ContractDefined]:
+    """Sets aside states that would move `starts_on`, which would shift every period already billed (product D5).
+
+    The first revision's start stands, whatever day a later one counts from and whatever came first.
+    """
+    first = min(states, key=rank)
+    refused.extend(state for state in states if state.starts_on != first.starts_on)
+    return [state for state in states if state.starts_on == first.starts_on]

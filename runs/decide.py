@@ -11,6 +11,7 @@ from psycopg.errors import LockNotAvailable
 from domain.contract_terms import is_currency
 from domain.decisions import ChargeAdjusted, ItemHeld, ItemReleased
 from domain.ids import event_id, stream_id
+from domain.money import MOST_MAJOR
 from ledger.book import Batch, Book, BookBusy, NewEvent
 from ledger.database import Connection
 from ledger.event_codec import encode
@@ -82,6 +83,8 @@ def adjust(
         raise Refused(f"{item.item_key} has no currency yet: say which with --currency")
     if item.currency is not None and own != item.currency:
         raise Refused(f"{item.item_key} is in {item.currency}, not {own}")
+    if abs(amount_minor) > MOST_MAJOR:
+        raise Refused("an adjustment of that size cannot be meant: look at the amount")
     if amount_minor == 0:
         raise Refused("an adjustment of 0 changes nothing")
     return _decide(
