@@ -160,6 +160,8 @@ def ingest(paths: list[Path], as_json: Json = False) -> None:
         typer.echo(", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.items()))
     for bad in fed.bad[:20]:
         printing.notice(bad.error)
+    if totals.dead_letters:
+        printing.notice("some could not be read or trusted: `daybook dead-letters` says which and why")
     if fed.bad:
         printing.notice(f"{len(fed.bad)} lines were left out and nothing of them recorded: mend them and ingest the file again")
         raise typer.Exit(FOUND_WRONG)
@@ -251,6 +253,8 @@ def queue(
     from projections import queue as view
 
     only = view.Filter(client_id=client, since=_day(since), until=_day(until), charge_type=charge_type)
+    if only.since is not None and only.until is not None and only.since > only.until:
+        raise typer.BadParameter(f"--from {only.since} is after --to {only.until}")
     with _opened() as found:
         day = found.as_of(_day(as_of))
         instant = _instant(known_at)

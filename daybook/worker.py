@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from types import FrameType
 
 import psycopg
@@ -12,7 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from consumers.ingest import Ingest
 from consumers.source import SourceError
-from daybook.app import App
+from daybook.app import App, now
 from daybook.feeding import INGEST_LOCK
 from daybook.heartbeat import Heartbeat
 from producers.following import feeds_of, join_publishers, publish_what_there_is, start_publishers
@@ -20,6 +21,7 @@ from producers.following import feeds_of, join_publishers, publish_what_there_is
 log = structlog.get_logger("daybook.worker")
 
 FOLLOW_EVERY_S = 0.5
+KEPT_FOR = timedelta(days=90)  # long enough to replay after a fix, short enough for what people wrote
 RESTART_AFTER_S = 2.0
 
 
@@ -94,13 +96,23 @@ class _only_one:
             self._context.__exit__(None, None, None)
 
 
+def purge(app: App, at: datetime) -> int:
+    """Deletes whole messages that were kept long enough: dead letters, and what the book has of the embedded log."""
+    before = at - KEPT_FOR
+    return app.book.purge_dead_letters(before) + app.log().purge(before)
+
+
 def _follow(app: App, stop: threading.Event) -> None:
     """Keeps the views at the log's end, and the calendar at today; says now and then that the worker lives."""
     heart = Heartbeat(app, "worker")
+    purged_on: date | None = None
     while not stop.is_set():
         try:
             app.open_today()
             app.views.follow()
+            if purged_on != (today := now().date()):
+                purge(app, now())
+                purged_on = today
             heart.beat()
         except (PoolTimeout, psycopg.Error) as error:
             log.warning("views_restart", error=type(error).__name__)

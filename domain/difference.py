@@ -157,6 +157,8 @@ def due_lines(
     known = {member.time_entry_id for posting in postings for member in posting.members}
     joined = any(member.time_entry_id not in known for member in members) and bool(postings)
     main = next((stood for (_, part), stood in stands.items() if part == ""), None)
+    # An adjustment's line rests on that adjustment, not on its neighbours'.
+    own = {adjustment.adjustment_id: (adjustment.event_id,) for adjustment in adjustments}
     found: list[DueLine] = []
     for key in sorted(stands.keys() | wanted.keys(), key=lambda k: (k[1] != "", k)):
         # A line in another currency than before still corrects, and is taxed like, what it replaces.
@@ -171,7 +173,7 @@ def due_lines(
                     keeps=stands.get(key),
                     like=like,
                     ends_amount_minor=ends,
-                    sources=sources,
+                    sources=own.get(key[1], sources),
                     members=members,
                 )
             )

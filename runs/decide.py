@@ -53,7 +53,7 @@ def hold(book: Book, item: Item, *, reason: str, by: str, at: datetime) -> Batch
             client_id=item.client_id,
             item_key=item.item_key,
             by=by,
-            reason=book.keyring.encrypt(item.client_id, reason),
+            reason=book.keyring.encrypt(item.client_id, _said(reason)),
         ),
     )
 
@@ -68,7 +68,7 @@ def release(book: Book, item: Item, *, reason: str, by: str, at: datetime) -> Ba
             client_id=item.client_id,
             item_key=item.item_key,
             by=by,
-            reason=book.keyring.encrypt(item.client_id, reason),
+            reason=book.keyring.encrypt(item.client_id, _said(reason)),
         )
 
     return _decide(book, item, released, needs_hold=True)
@@ -99,9 +99,15 @@ def adjust(
             currency=own,
             amount_minor=amount_minor,
             by=by,
-            reason=book.keyring.encrypt(item.client_id, reason),
+            reason=book.keyring.encrypt(item.client_id, _said(reason)),
         ),
     )
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise Refused("a decision is kept with its reason: say why")
+    return reason
 
 
 def lock_clients(connection: Connection, client_ids: list[str]) -> dict[str, int]:
