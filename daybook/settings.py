@@ -4,11 +4,13 @@ import os
 import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 PREFIX = "DAYBOOK_"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class SettingsError(Exception):
@@ -24,6 +26,7 @@ class Settings(BaseModel):
     home: Path
     kafka: str | None = None
     group: str = "daybook"
+    dead_letter_bytes: bool = False
     smtp_url: str | None = None
     public_url: str | None = None
     secret_key: str | None = None
@@ -31,6 +34,27 @@ class Settings(BaseModel):
     stripe_url: str | None = None
     stripe_webhook_secrets: str | None = None
     today: date | None = None
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = Field(default=None, repr=False)
+    oidc_claim: str = Field(default="email", pattern=r"^[A-Za-z0-9_.:/-]{1,100}$")
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        """Half a sign-in is none: refused at the start, not at somebody's first click."""
+        if self.oidc_issuer is None:
+            for name in ("oidc_client_id", "oidc_client_secret"):
+                if getattr(self, name) is not None:
+                    raise _wrong(name, "set, but the provider is not: set DAYBOOK_OIDC_ISSUER too, or take this away")
+            return self
+        if not _is_https_address(self.oidc_issuer):
+            raise _wrong("oidc_issuer", "it is the https address that the provider calls its issuer, with nothing behind it")
+        if not self.oidc_client_id:
+            raise _wrong("oidc_client_id", "missing: it is what the provider calls Daybook, and DAYBOOK_OIDC_ISSUER is set")
+        if self.public_url is None or not _is_https_address(self.public_url):
+            todo = "the https address people use, for the provider sends them back there (DAYBOOK_OIDC_ISSUER is set)"
+            raise _wrong("public_url", f"missing or not https: set it to {todo}")
+        return self
 
     @property
     def keyring_path(self) -> Path:
@@ -58,8 +82,22 @@ def load(home: Path | None = None, today: date | None = None) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise SettingsError(f"setting {PREFIX}{name.upper()} (or `{name}` in daybook.toml): {first['msg']}") from None
+        raise _wrong(str(first["loc"][0]), str(first["msg"])) from None
+
+
+def _wrong(name: str, what: str) -> SettingsError:
+    return SettingsError(f"setting {PREFIX}{name.upper()} (or `{name}` in daybook.toml): {what}")
+
+
+def _is_https_address(url: str) -> bool:
+    """Whether it is https to a host, or http within this machine, for rehearsals; with no query, fragment or password."""
+    try:
+        parts: SplitResult = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    plain = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
+    return plain and bool(host) and not parts.query and not parts.fragment and "@" not in parts.netloc and url.isascii()
 
 
 def _file() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from daybook.app import App
+from ledger.database import Connection
 from runs.errors import NothingThere, Refused
 
 Role = Literal["viewer", "biller", "admin"]
@@ -55,6 +56,8 @@ def remove_person(app: App, name: str) -> None:
         done = connection.execute(
             "UPDATE access.people SET removed_at = clock_timestamp() WHERE name = %s AND removed_at IS NULL", (name,)
         ).rowcount
+        # Whoever gets this name next is somebody else, and so is whoever had it, with whatever account.
+        connection.execute("DELETE FROM access.identities WHERE person = %s", (name,))
     if not done:
         raise _nobody(name)
     sign_out_everywhere(app, name)
@@ -89,7 +92,7 @@ def make_link(app: App, name: str) -> str:
         made = connection.execute(
             "INSERT INTO access.login_links (secret_sha256, person, expires_at)"
             " SELECT %s, name, clock_timestamp() + %s FROM access.people WHERE name = %s AND removed_at IS NULL",
-            (_hash(secret), LINK_LASTS, name),
+            (hash_of(secret), LINK_LASTS, name),
         ).rowcount
     if not made:
         raise _nobody(name)
@@ -102,35 +105,39 @@ def link_is_good(app: App, secret: str) -> bool:
         found = connection.execute(
             "SELECT 1 FROM access.login_links JOIN access.people ON name = person AND removed_at IS NULL"
             " WHERE secret_sha256 = %s AND used_at IS NULL AND expires_at > clock_timestamp()",
-            (_hash(secret),),
+            (hash_of(secret),),
         ).fetchone()
     return found is not None
 
 
 def use_link(app: App, secret: str) -> str | None:
     """Uses up a login link; gives the secret of the new session, or nothing if the link is used, old or unknown."""
-    session = secrets.token_urlsafe(32)
     with app.database.connection() as connection:
         # One statement: of two that use a link at the same moment, one finds it used.
         used = connection.execute(
             "UPDATE access.login_links SET used_at = clock_timestamp() FROM access.people"
             " WHERE secret_sha256 = %s AND used_at IS NULL AND expires_at > clock_timestamp()"
             " AND name = person AND removed_at IS NULL RETURNING person",
-            (_hash(secret),),
+            (hash_of(secret),),
         ).fetchone()
-        if used is None:
-            return None
-        connection.execute("DELETE FROM access.sessions WHERE expires_at < clock_timestamp() - interval '30 days'")
-        connection.execute(
-            "INSERT INTO access.sessions (secret_sha256, person, expires_at) VALUES (%s, %s, clock_timestamp() + %s)",
-            (_hash(session), used[0], SESSION_LASTS),
-        )
-    return session
+        return None if used is None else start_session(connection, used[0])
+
+
+def start_session(connection: Connection, name: str) -> str | None:
+    """The secret of a new session of somebody who has just proved who they are; nothing for who was removed meanwhile."""
+    session = secrets.token_urlsafe(32)
+    connection.execute("DELETE FROM access.sessions WHERE expires_at < clock_timestamp() - interval '30 days'")
+    started = connection.execute(
+        "INSERT INTO access.sessions (secret_sha256, person, expires_at)"
+        " SELECT %s, name, clock_timestamp() + %s FROM access.people WHERE name = %s AND removed_at IS NULL",
+        (hash_of(session), SESSION_LASTS, name),
+    ).rowcount
+    return session if started else None
 
 
 def person_of_session(app: App, secret: str) -> Person | None:
     """Whose session this is, if it is still good; notes that it was used."""
-    hash_ = _hash(secret)
+    hash_ = hash_of(secret)
     with app.database.connection() as connection:
         row = connection.execute(
             "SELECT p.name, p.role, s.seen_at < clock_timestamp() - interval '1 minute'"
@@ -149,7 +156,7 @@ def end_session(app: App, secret: str) -> None:
     with app.database.connection() as connection:
         connection.execute(
             "UPDATE access.sessions SET revoked_at = clock_timestamp() WHERE secret_sha256 = %s AND revoked_at IS NULL",
-            (_hash(secret),),
+            (hash_of(secret),),
         )
 
 
@@ -166,7 +173,7 @@ def add_token(app: App, name: str, role: str, lasts: timedelta) -> tuple[str, da
             " ON CONFLICT (name) DO UPDATE SET secret_sha256 = excluded.secret_sha256, role = excluded.role,"
             " created_at = excluded.created_at, expires_at = excluded.expires_at, revoked_at = NULL"
             " WHERE t.revoked_at IS NOT NULL OR t.expires_at <= clock_timestamp() RETURNING expires_at",
-            (name, _hash(token), check_role(role), lasts),
+            (name, hash_of(token), check_role(role), lasts),
         ).fetchone()
     if row is None:
         raise Refused(f"there is a token {name} already: choose another name, or `daybook token revoke {name}` first")
@@ -198,7 +205,7 @@ def person_of_token(app: App, token: str) -> Person | None:
         row = connection.execute(
             "SELECT name, role FROM access.tokens"
             " WHERE secret_sha256 = %s AND revoked_at IS NULL AND expires_at > clock_timestamp()",
-            (_hash(token),),
+            (hash_of(token),),
         ).fetchone()
     return None if row is None else Person(row[0], row[1], is_token=True)
 
@@ -220,5 +227,6 @@ def _nobody(name: str) -> NothingThere:
     return NothingThere(f"nobody is called {name!r}: `daybook user add {name} --role biller` adds them")
 
 
-def _hash(secret: str) -> bytes:
+def hash_of(secret: str) -> bytes:
+    """What is kept of a secret."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

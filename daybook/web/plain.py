@@ -24,9 +24,18 @@ _PAGE: Final = _ENVIRONMENT.from_string("""<!doctype html>
 {% for paragraph in paragraphs %}
 <p>{{ paragraph }}</p>
 {% endfor %}
+{% if command %}
+<p><code>{{ command }}</code></p>
+{% endif %}
 {% if action %}
 <form method="post" action="{{ action }}"><button type="submit" autofocus>{{ button }}</button></form>
 {% endif %}
+{% if link %}
+<p><a class="button" href="{{ link[0] }}">{{ link[1] }}</a></p>
+{% endif %}
+{% for paragraph in below %}
+<p>{{ paragraph }}</p>
+{% endfor %}
 {% if home %}
 <p><a href="/">To the queue</a></p>
 {% endif %}
@@ -34,12 +43,31 @@ _PAGE: Final = _ENVIRONMENT.from_string("""<!doctype html>
 </body>
 </html>
 """)
-SHEETS: Final = ("/static/vendor/pico.min.css", "/static/daybook.css")
+SHEETS: Final = ("/static/daybook.css",)
 
 
 def page(
-    title: str, paragraphs: Sequence[str], *, status: int = 200, action: str | None = None, button: str = "", home: bool = True
+    title: str,
+    paragraphs: Sequence[str],
+    *,
+    status: int = 200,
+    command: str | None = None,
+    action: str | None = None,
+    button: str = "",
+    link: tuple[str, str] | None = None,
+    below: Sequence[str] = (),
+    home: bool = True,
 ) -> HTMLResponse:
-    """A page with a heading, some sentences and perhaps one button that posts."""
-    html = _PAGE.render(title=title, paragraphs=paragraphs, action=action, button=button, home=home, sheets=SHEETS)
+    """A page with a heading, some sentences, perhaps a command to copy, and a button that posts or leads on (address, text)."""
+    html = _PAGE.render(
+        title=title,
+        paragraphs=paragraphs,
+        command=command,
+        action=action,
+        button=button,
+        link=link,
+        below=below,
+        home=home,
+        sheets=SHEETS,
+    )
     return HTMLResponse(html, status_code=status)

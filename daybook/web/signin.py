@@ -1,11 +1,11 @@
-"""Signing in with a one-time link, and out again; there are no passwords."""
+"""Signing in with a one-time link, and out again; there are no passwords. `oidc` is the other way in."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from daybook.web import people
+from daybook.web import oidc, people
 from daybook.web.access import client_address, cookie_name, installation, set_cookie, signed_in
 from daybook.web.limits import limited
 from daybook.web.plain import page
@@ -20,6 +20,13 @@ def sign_in(request: Request) -> Response:
     """Says how to get in."""
     if signed_in(request) is not None:
         return RedirectResponse("/", status_code=303)
+    provider = oidc.configured(request)
+    if provider is not None and "out" in request.query_params:
+        return oidc.signed_out(provider)
+    if provider is not None:
+        below = ["Or with a link that works once, for 15 minutes. Whoever runs Daybook makes one with: daybook login-link NAME"]
+        there = (oidc.start_url(provider), f"Sign in with {provider.host}")
+        return page("Sign in", [], link=there, below=below, home=False)
     return page(
         "Sign in",
         [
@@ -62,7 +69,7 @@ def sign_out(request: Request) -> Response:
     secret = request.cookies.get(cookie_name(request))
     if secret:
         people.end_session(installation(request), secret)
-    response = RedirectResponse("/sign-in", status_code=303)
+    response = RedirectResponse("/sign-in" if oidc.configured(request) is None else "/sign-in?out=1", status_code=303)
     response.delete_cookie(cookie_name(request), path="/", secure=request.app.state.secure, httponly=True, samesite="lax")
     return response
 
