@@ -12,7 +12,7 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from consumers.reading import Batch, Fact, dead_letter, event_state, event_topic, read
-from consumers.source import Partition, Polled, Source
+from consumers.source import Partition, Polled, Source, behind
 from consumers.streams import Stream, Streams
 from domain.repeats import Heard, hear
 from ledger.book import Book, BookBusy, EventIdTaken, NewEvent, PositionConflict, Slice, VersionConflict
@@ -107,13 +107,9 @@ class Ingest:
             return False  # the log is out of reach
         # Every record polled so far is in the book; a partition may end with marks of a transaction, which are no records.
         reached = self._source.next_offsets()
-        done = self._book.positions(self.source_name)
+        left = behind(ends, self._book.positions(self.source_name))
         return not self._unsure and all(
-            offset == 0
-            or done.get(partition, -1) + 1 >= offset
-            or reached.get(partition, 0) >= offset
-            or partition in self._source.problems
-            for partition, offset in ends.items()
+            reached.get(partition, 0) >= ends[partition] or partition in self._source.problems for partition in left
         )
 
     def _handle(self, polled: Sequence[Polled]) -> None:

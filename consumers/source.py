@@ -28,6 +28,14 @@ class Polled:
     records: list[Record]
 
 
+def behind(ends: Mapping[Partition, int], positions: Mapping[Partition, int]) -> set[Partition]:
+    """Partitions of which the book lacks something.
+
+    `ends` are the offsets after the last records, `positions` the last offsets that the book has.
+    """
+    return {partition for partition, end in ends.items() if positions.get(partition, -1) + 1 < end}
+
+
 class SourceError(Exception):
     """The source cannot go on: close it and start again from the ledger's own positions."""
 

@@ -1,5 +1,6 @@
 """Builds the parts of an installation from its settings, and takes them apart again: the only place that wires objects."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -40,8 +41,8 @@ class App:
         """The embedded log, where no Kafka is configured."""
         return EmbeddedLog(self.database, self.book.keyring)
 
-    def source(self) -> Source:
-        """Where facts come from: Kafka, or the embedded log."""
+    def source(self, stop: threading.Event | None = None, wait_s: float = 60.0) -> Source:
+        """Where facts come from: Kafka, tried for `wait_s` or until `stop` is set, or the embedded log."""
         if self.settings.kafka is None:
             log = self.log()
             return EmbeddedSource(log, lambda t, p: self.book.position(f"kafka:{log.cluster_id}", t, p))
@@ -52,7 +53,7 @@ class App:
         def position(topic: str, partition: int) -> int | None:
             return self.book.position(f"kafka:{found[0].cluster_id}", topic, partition)
 
-        source = KafkaSource(self.settings.kafka, self.settings.group, sorted(INBOUND), position)
+        source = KafkaSource(self.settings.kafka, self.settings.group, sorted(INBOUND), position, wait_s=wait_s, stop=stop)
         found.append(source)
         return source
 

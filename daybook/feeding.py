@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from consumers.ingest import Ingest, Totals
+from consumers.source import behind
 from daybook.app import App
 from schemas.codec import encode, key_of
 from schemas.files import BadFact, Fact, count, read
@@ -50,6 +51,18 @@ def progress_bar(title: str, total: int | None) -> Iterator[Any]:
     with bar:
         task = bar.add_task(title, total=total)
         yield lambda n: bar.advance(task, n)
+
+
+def running_total(advance: Callable[[int], None]) -> Callable[..., None]:
+    """Moves a bar on by what a running total grew since the last call; more than the total is not looked at."""
+    before = 0
+
+    def moved(total: int, *_: int) -> None:
+        nonlocal before
+        advance(total - before)
+        before = total
+
+    return moved
 
 
 def facts_of(paths: Sequence[Path], fed: Fed) -> Iterator[Row]:
@@ -125,16 +138,9 @@ def _through_kafka(app: App, facts: Iterable[Row], advance: Any) -> None:
     from producers.kafka_files import produce
 
     assert app.settings.kafka is not None
-    before = 0
-
-    def moved(total: int) -> None:
-        nonlocal before
-        advance(total - before)
-        before = total
-
-    before_ends, _ = _ends(app)
-    produce(facts, app.settings.kafka, moved)
-    _wait_handled(app, before_ends)
+    before, _ = _ends(app)
+    produce(facts, app.settings.kafka, running_total(advance))
+    _wait_handled(app, before)
 
 
 def _wait_handled(app: App, before: dict[tuple[str, int], int]) -> None:
@@ -159,7 +165,7 @@ class _Waiting:
     def handled(self) -> bool:
         """Whether everything up to then is in the book."""
         done = self._book.positions(self._name)
-        if all(offset == 0 or done.get(partition, -1) + 1 >= offset for partition, offset in self._ends.items()):
+        if not behind(self._ends, done):
             return True
         if done != self._last:
             self._last, self._deadline = done, time.monotonic() + NO_WORKER_S
@@ -176,5 +182,3 @@ def _ends(app: App) -> tuple[dict[tuple[str, int], int], str]:
 
     ends, cluster_id = last_offsets(app.settings.kafka)
     return ends, f"kafka:{cluster_id}"
-
-

@@ -23,8 +23,12 @@ _IN_JSON = re.compile(f"[{_STEERING}]")  # those below are escaped by JSON itsel
 
 def as_json(rows: Iterable[Any]) -> None:
     """Prints a list of objects: money in minor units, decimals as strings, dates and instants ISO."""
-    text = json.dumps([plain(row) for row in rows], indent=2, ensure_ascii=False)
-    sys.stdout.write(_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    between = "[\n  "
+    for row in rows:  # one by one: a list may be longer than memory
+        text = json.dumps(plain(row), indent=2, ensure_ascii=False).replace("\n", "\n  ")
+        sys.stdout.write(between + _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+        between = ",\n  "
+    sys.stdout.write("[]\n" if between.startswith("[") else "\n]\n")
 
 
 def plain(value: Any) -> Any:
@@ -62,6 +66,11 @@ def money(minor: int, currency: str) -> str:
     return f"{currency} {Decimal(minor).scaleb(-digits):,.{digits}f}"
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: 1 client, 2 clients."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def clean(text: object) -> str:
     """Text from outside as it may be shown in a terminal: control and direction characters replaced."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(text))
@@ -80,6 +89,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
 def console() -> Console:
     """Standard output; as wide as its lines where nobody looks at it through a terminal."""
     return Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+
+
+def say(text: str) -> None:
+    """One line on standard output, as long as it is."""
+    sys.stdout.write(clean(text) + "\n")
 
 
 def notice(message: str) -> None:

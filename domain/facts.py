@@ -1,4 +1,4 @@
-"""What upstream may tell us: which event each record becomes, on which stream, and when a fact is only a repeat."""
+"""What upstream may tell us: which event each record becomes, on which stream, and what of it is personal."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,18 +7,15 @@ from uuid import UUID
 from domain.catalogue import (
     ChargeTypeDefined,
     ExchangeRateSet,
-    HolidayRegion,
     InvoiceSeriesDefined,
-    OutOfHours,
     ProviderDefined,
     SurchargePolicySet,
     TaxCodeDefined,
-    Window,
     WorkingHoursDefined,
 )
 from domain.charge import ChargeAmended, ChargeApproved, ChargeLogged, ChargeRejected, ChargeWithdrawn
-from domain.client_account import ClientDefined, ReminderPolicySet, StatementSchedule
-from domain.contract import LINE_TYPES, ContractDefined, ContractLine, Milestone, MilestoneReached, Tier
+from domain.client_account import ClientDefined, ReminderPolicySet
+from domain.contract import ContractDefined, MilestoneReached
 from domain.ids import stream_id
 from domain.payment import (
     CardRemoved,
@@ -103,45 +100,3 @@ def stream_of(record: str, fields: Mapping[str, Any]) -> UUID:
         return stream_id("payment", fields["client_id"], fields["payment_id"])
     kind, names = _KEYS[record]
     return stream_id(kind, subject_of(record, fields), *(fields[name] for name in names))
-
-
-def event_of(record: str, fields: dict[str, Any]) -> Any:
-    """The event a fact is kept as; `fields` are the wire's, in plain Python values."""
-    nested = _NESTED.get(record)
-    if nested is not None:
-        fields = {**fields, **{name: build(fields[name]) for name, build in nested.items() if fields[name] is not None}}
-    return FACTS[record](**fields)
-
-
-def contract_line(fields: Mapping[str, Any]) -> ContractLine:
-    """One line of a contract from its plain fields; `type` names its kind."""
-    values = dict(fields)
-    if "tiers" in values:
-        values["tiers"] = tuple(_plain(Tier, tier) for tier in values["tiers"])
-    if "milestones" in values:
-        values["milestones"] = tuple(_plain(Milestone, milestone) for milestone in values["milestones"])
-    for name in ("systems", "charge_types"):
-        if name in values:
-            values[name] = tuple(values[name])
-    return LINE_TYPES[values["type"]](**values)
-
-
-def _plain(cls: type[Any], fields: Mapping[str, Any]) -> Any:
-    return cls(**{name: value for name, value in fields.items() if name != "type"})
-
-
-_NESTED: Final[Mapping[str, Mapping[str, Any]]] = {
-    "ProviderDefined": {"address": tuple},
-    "ChargeTypeDefined": {"out_of_hours": lambda value: _plain(OutOfHours, value)},
-    "WorkingHoursDefined": {
-        "windows": lambda values: tuple(_plain(Window, value) for value in values),
-        "holidays": lambda value: _plain(HolidayRegion, value),
-        "extra_closed": tuple,
-    },
-    "SurchargePolicySet": {"countries": tuple, "brands": tuple, "funding": tuple},
-    "ClientDefined": {"address": tuple, "billing_emails": tuple},
-    "ReminderPolicySet": {"statement": lambda value: _plain(StatementSchedule, value), "due_offsets_days": tuple},
-    "ContractDefined": {"lines": lambda values: tuple(contract_line(value) for value in values)},
-    "PaymentReceived": {"invoice_numbers": tuple},
-    "PaymentFailed": {"invoice_numbers": tuple},
-}

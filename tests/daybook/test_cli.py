@@ -29,7 +29,6 @@ INVOICE_LINE = [
 ]  # fmt: skip
 
 
-
 # ---- taking facts in
 
 
@@ -58,8 +57,6 @@ def test_ingest_refuses_what_is_no_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "broken.avro").write_bytes(b"Obj\x01 and no more")
     refused(run("ingest", str(tmp_path / "broken.avro")), "broken.avro")
     refused(run("ingest"))
-
-
 
 
 # ---- looking
@@ -260,15 +257,6 @@ def test_verify_finds_an_edited_view_and_rebuild_mends_it(month: Run, office: Of
 def office(database: Any, keyring: Any) -> Office:
     """The tables behind the commands."""
     return Office(database, keyring)
-
-
-def test_forget_asks_and_forgets_once(month: Run) -> None:
-    refused(month("forget", "acme"), "--yes")
-    said = month("forget", "acme", "--yes")
-    assert (said.code, said.out) == (0, "forgotten: acme\n")
-    refused(month("forget", "acme", "--yes"), "forgotten already")
-    refused(month("forget", "nobody", "--yes"))
-    refused(month("forget", "provider", "--yes"), "own key")
 
 
 def test_known_at_takes_an_instant_with_a_zone(month: Run) -> None:

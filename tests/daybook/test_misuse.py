@@ -71,8 +71,6 @@ RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u
 
 def test_hostile_names_do_not_steer_the_terminal(run: Run, tmp_path: Path) -> None:
     story = Story().charge_type("ODD", name=HOSTILE).client("evil", name=HOSTILE).client("evil2", name=HOSTILE)
-    story.say("InvoiceSeriesDefined", code="S", revision=1, prefix=HOSTILE, digits=3, restart="never", document="invoice")
-    story.client("evil", revision=2, name=HOSTILE, invoice_series="S")
     story.entry("e", 60, client_id="evil", charge_type="ODD", note=HOSTILE, ticket_id="T[/red]\u202e", at=NOON)
     story.decide("Approved", "e", client_id="evil").entry("f", 60, client_id="evil2", approve=False)
     take(run, story, tmp_path)
@@ -86,7 +84,7 @@ def test_hostile_names_do_not_steer_the_terminal(run: Run, tmp_path: Path) -> No
         assert said.code == 0
         assert RAW.search(said.out + said.err) is None, words
     (issued,) = run("invoices", "--json").rows
-    assert issued["number"] == f"{HOSTILE}001"
+    assert HOSTILE in issued["lines"][0]["description"]
     said = run("explain", issued["number"])
     assert (said.code, RAW.search(said.out)) == (0, None)
     for words in (("queue", "--json"), ("invoices", "--json"), ("explain", issued["number"], "--json")):
@@ -94,8 +92,10 @@ def test_hostile_names_do_not_steer_the_terminal(run: Run, tmp_path: Path) -> No
     assert HOSTILE in json.dumps(run("explain", issued["number"], "--json").rows, ensure_ascii=False).replace(
         json.dumps(HOSTILE, ensure_ascii=False)[1:-1], HOSTILE
     )
-    said = run("explain", HOSTILE)
-    assert (said.code, RAW.search(said.err)) == (2, None)
+    for words in (("explain", HOSTILE), ("queue", "--client", HOSTILE + "?"), ("queue", "--charge-type", HOSTILE + "?")):
+        said = run(*words)
+        assert (said.code, RAW.search(said.err)) == (2, None), words
+    assert "did you mean" in said.err, "a near match is as hostile"
 
 
 def test_decimals_have_no_exponent_and_money_is_whole() -> None:

@@ -1,0 +1,143 @@
+"""What is there to see: the queue, issued documents, why a line is what it is, what waits and what was set aside."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from daybook.options import AsOf, Client, Json, KnownAt, charge_type_of, client_id_of, day_of, instant_of, opened, reading
+
+app = typer.Typer()
+
+PAGE = 200
+
+
+@app.command()
+def queue(
+    as_of: AsOf = None,
+    client: Client = None,
+    since: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Served on or after.")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Served on or before.")] = None,
+    charge_type: Annotated[
+        str | None, typer.Option("--charge-type", help="Only this charge type: its code, or a part of its name.")
+    ] = None,
+    lines: Annotated[bool, typer.Option("--lines", help="Every line, with the item key that `explain` and `hold` take.")] = False,
+    known_at: KnownAt = None,
+    as_json: Json = False,
+) -> None:
+    """The ready-for-invoicing queue."""
+    from daybook import showing
+    from projections import queue as view
+
+    first, last = day_of(since), day_of(until)
+    if first is not None and last is not None and first > last:
+        raise typer.BadParameter(f"--from {first} is after --to {last}")
+    instant = instant_of(known_at)
+    with opened() as found:
+        day = found.as_of(day_of(as_of))
+        only = view.Filter(
+            client_id=client_id_of(found, client), since=first, until=last, charge_type=charge_type_of(found, charge_type)
+        )
+        with reading(found, as_of=day, known_at=instant) as cursor:
+            if lines:
+                showing.queue_lines(view.lines(cursor, day, only), found.book.keyring, as_json)
+            else:
+                showing.queue_rows(view.rows(cursor, day, only), day, as_json)
+
+
+@app.command()
+def invoices(client: Client = None, known_at: KnownAt = None, as_json: Json = False) -> None:
+    """Issued invoices and credit notes."""
+    from daybook import showing
+    from projections import documents
+
+    instant = instant_of(known_at)
+    with opened() as found:
+        client_id = client_id_of(found, client)
+        with reading(found, known_at=instant) as cursor:
+            showing.invoices(documents.invoices(cursor, client_id), as_json)
+
+
+@app.command()
+def balances(as_of: AsOf = None, client: Client = None, known_at: KnownAt = None, as_json: Json = False) -> None:
+    """What each client owes as of a day, how old it is, and the credit beside it."""
+    from daybook import showing
+    from projections.balances import balances as of_day
+
+    instant = instant_of(known_at)
+    with opened() as found:
+        day, client_id = found.as_of(day_of(as_of)), client_id_of(found, client)
+        with reading(found, known_at=instant) as cursor:
+            showing.balances(of_day(cursor, day, client_id), day, as_json)
+
+
+@app.command()
+def explain(
+    what: Annotated[str, typer.Argument(metavar="NUMBER|ITEM", help="A document's number, or a key of `queue --lines`.")],
+    line: Annotated[int | None, typer.Argument(help="Only this line of the document.")] = None,
+    client: Annotated[str | None, typer.Option("--client", help="Whose item, where several clients have the key.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Why a line is what it is: rule and version, arithmetic, source events with topic, partition and offset."""
+    from daybook import explaining
+
+    with opened() as found:
+        client_id = client_id_of(found, client)
+        with reading(found) as cursor:
+            explaining.print_lines(_explained(cursor, what, line, client_id), found.book.keyring, as_json)
+
+
+def _explained(cursor: Any, what: str, line: int | None, client_id: str | None) -> list[dict[str, Any]]:
+    """The lines of a document, or those due of an item that is still in the queue."""
+    from daybook.explaining import item_lines
+    from projections import documents
+    from projections.item import item
+    from runs.decide import find_item
+    from runs.errors import NothingThere
+
+    if lines := documents.explain(cursor, what, line):
+        return [{"number": what, **one} for one in lines]
+    if documents.invoices(cursor, number=what):
+        raise NothingThere(f"no document {what} with a line {line}: see `daybook explain {what}`")
+    if "/" not in what:
+        raise NothingThere(f"no document {what}: see `daybook invoices`, or `daybook queue --lines` for what is not issued yet")
+    meant = find_item(cursor, what, client_id)
+    if line is not None:
+        raise typer.BadParameter(f"{what} is an item of the queue: it has no line {line}")
+    found = item(cursor, meant.client_id, meant.item_key)
+    assert found is not None
+    return item_lines(found)
+
+
+@app.command()
+def waiting(client: Client = None, known_at: KnownAt = None, as_json: Json = False) -> None:
+    """What is kept and not billed, and why."""
+    from daybook import showing
+    from projections import documents
+
+    instant = instant_of(known_at)
+    with opened() as found:
+        client_id = client_id_of(found, client)
+        with reading(found, known_at=instant) as cursor:
+            showing.waiting(documents.waiting(cursor, client_id), as_json)
+
+
+@app.command("dead-letters")
+def dead_letters(
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many (200; --json: all).")] = None,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Leave out the first so many.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Messages that could not be read or trusted, oldest first."""
+    from itertools import islice
+
+    from daybook import showing
+    from projections.dead_letters import count, every
+
+    most = limit if limit is not None or as_json else PAGE
+    with opened() as found, found.database.connection() as connection, connection.cursor() as cursor:
+        letters = islice(every(cursor), offset, offset + most if most is not None else None)
+        if as_json:
+            showing.dead_letters_json(letters)
+        else:
+            showing.dead_letters(list(letters), offset, count(cursor))

@@ -1,0 +1,39 @@
+"""What a run leaves in the queue is said; what one counts is said in good English."""
+
+from pathlib import Path
+
+from tests.daybook.commands import Run, take
+from tests.oracle.story import Story
+
+
+def test_a_run_says_what_it_leaves_behind(month: Run) -> None:
+    month("hold", "time/TE-40002", "--reason", "ask Ann")
+    month("hold", "time/TE-40013", "--reason", "ask Ann")
+    held = "2 held lines (GBP 225.00) of 1 client (Acme Corp): not issued, kept in the queue until released\n"
+    for mode in ("--dry-run", "--accept-changes", "--accept-changes"):  # the last finds nothing due
+        said = month("invoice", "--client", "acme", mode)
+        assert said.code == 0
+        assert held in said.out
+        assert "45 min not approved yet of 1 client (Acme Corp): billed once approved" in said.out
+    assert "held" not in month("invoice", "--client", "tarn", "--dry-run").out
+    everybody = month("invoice", "--dry-run").out
+    assert held in everybody
+    assert "Fellgate Outdoor Co Ltd" in everybody
+    assert "and 1 more)" in everybody
+
+
+def test_a_program_reads_documents_alone(month: Run) -> None:
+    month("hold", "time/TE-40002", "--reason", "ask Ann")
+    for mode in ("--dry-run", "--accept-changes"):
+        said = month("invoice", "--client", "acme", mode, "--json")
+        assert (len(said.rows), said.err) == (1, "")
+    (row,) = month("queue", "--client", "acme", "--json").rows
+    assert (row["held_lines"], row["held_minor"], row["unapproved_minutes"]) == (1, 7500, 45)
+
+
+def test_one_is_one_and_two_are_two(run: Run, tmp_path: Path) -> None:
+    take(run, Story().entry("e", 30), tmp_path)
+    assert "\n1 client, GBP 50.00\n" in run("queue").out
+    path = tmp_path / "story.jsonl"
+    path.write_text(path.read_text("utf-8").splitlines()[0], "utf-8")
+    assert run("ingest", str(path)).out == "1 fact, 0 recorded, 1 repeat, 0 dead letters, 0 bad\n"
