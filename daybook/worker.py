@@ -12,10 +12,11 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from consumers.ingest import Ingest
-from consumers.source import SourceError
+from consumers.source import Source, SourceError
 from daybook.app import App, now
+from daybook.canonical import trace
 from daybook.feeding import INGEST_LOCK
-from daybook.heartbeat import Heartbeat
+from daybook.heartbeat import Heartbeat, Pulse
 from producers.following import feeds_of, join_publishers, publish_what_there_is, start_publishers
 
 log = structlog.get_logger("daybook.worker")
@@ -23,6 +24,8 @@ log = structlog.get_logger("daybook.worker")
 FOLLOW_EVERY_S = 0.5
 KEPT_FOR = timedelta(days=90)  # long enough to replay after a fix, short enough for what people wrote
 RESTART_AFTER_S = 2.0
+CONNECT_WITHIN_S = 10.0
+CONSUMER, VIEWS = "consumer", "views"
 
 
 def run(app: App, *, once: bool = False, stop: threading.Event | None = None) -> None:
@@ -30,19 +33,32 @@ def run(app: App, *, once: bool = False, stop: threading.Event | None = None) ->
     stop = stop or threading.Event()
     _stop_on_signals(stop)
     app.open_today()
-    if once:
-        _ingest(app, stop, lambda loop: loop.drain(stop))
-        app.views.catch_up()
-        if app.settings.kafka is not None:
-            publish_what_there_is(feeds_of(app.book), app.database, app.settings.kafka, stop)
-        return
-    follower = threading.Thread(target=_follow, args=(app, stop), name="views", daemon=True)
-    follower.start()
     kafka = app.settings.kafka
-    publishers = start_publishers(feeds_of(app.book), app.database, kafka, stop) if kafka is not None else []
-    _ingest(app, stop, lambda loop: loop.run(stop))
-    follower.join(timeout=30)
-    join_publishers(publishers)
+    feeds = feeds_of(app.book, dead_letter_bytes=app.settings.dead_letter_bytes) if kafka is not None else []
+    if once:
+        _ingest(app, stop, Pulse(), lambda loop, _source: loop.drain(stop))
+        app.views.catch_up()
+        if kafka is not None:
+            publish_what_there_is(feeds, app.database, kafka, stop)
+        return
+    heart = Heartbeat(app, "worker", [CONSUMER, VIEWS, *(publisher_part(feed.name) for feed in feeds)])
+    consumer = heart.pulses[CONSUMER]
+    follower = threading.Thread(target=_follow, args=(app, stop, heart.pulses[VIEWS]), name=VIEWS, daemon=True)
+    with heart:
+        follower.start()
+        publishers = []
+        if kafka is not None:
+            publishers = start_publishers(
+                feeds, app.database, kafka, stop, alive=lambda name: heart.pulses[publisher_part(name)].beat()
+            )
+        _ingest(app, stop, consumer, lambda loop, source: _consume(loop, source, stop, consumer))
+        follower.join(timeout=30)
+        join_publishers(publishers)
+
+
+def publisher_part(name: str) -> str:
+    """What the thread of a publisher is called among the heartbeats."""
+    return f"publisher {name}"
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
@@ -55,16 +71,23 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(signal.SIGINT, stopping)
 
 
-def _ingest(app: App, stop: threading.Event, run_loop: Callable[[Ingest], None]) -> None:
+def _consume(loop: Ingest, source: Source, stop: threading.Event, pulse: Pulse) -> None:
+    while not stop.is_set():
+        loop.step()
+        pulse.beat(next(iter(source.problems.values()), ""))
+
+
+def _ingest(app: App, stop: threading.Event, pulse: Pulse, run_loop: Callable[[Ingest, Source], None]) -> None:
     """Runs the loop, on a new source whenever the old one is lost: from the book's own positions."""
     while not stop.is_set():
         source = None
         try:
             with _only_one(app):
-                source = app.source()
-                run_loop(Ingest(app.book, source))
+                source = app.source(stop, CONNECT_WITHIN_S)
+                run_loop(Ingest(app.book, source), source)
             return
         except (SourceError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            pulse.beat(str(error) or type(error).__name__)
             log.warning("worker_restarts", error=f"{type(error).__name__}: {error}")
             stop.wait(RESTART_AFTER_S)
         finally:
@@ -102,19 +125,24 @@ def purge(app: App, at: datetime) -> int:
     return app.book.purge_dead_letters(before) + app.log().purge(before)
 
 
-def _follow(app: App, stop: threading.Event) -> None:
-    """Keeps the views at the log's end, and the calendar at today; says now and then that the worker lives."""
-    heart = Heartbeat(app, "worker")
+def _follow(app: App, stop: threading.Event, pulse: Pulse) -> None:
+    """Keeps the views at the log's end, and the calendar at today."""
     purged_on: date | None = None
     while not stop.is_set():
         try:
             app.open_today()
-            app.views.follow()
+            app.views.follow(progress=lambda _count: pulse.beat())
             if purged_on != (today := now().date()):
                 purge(app, now())
                 purged_on = today
-            heart.beat()
+            pulse.beat()
         except (PoolTimeout, psycopg.Error) as error:
             log.warning("views_restart", error=type(error).__name__)
+            pulse.beat(f"the views cannot be kept: {type(error).__name__}")
+            time.sleep(RESTART_AFTER_S)
+        except Exception as error:
+            # A bug, or an event of a newer version: facts are taken in all the same, and it is not silent.
+            log.error("views_failed", trace=trace(error))
+            pulse.beat(f"the views cannot be kept: {type(error).__name__}: see the log")
             time.sleep(RESTART_AFTER_S)
         stop.wait(FOLLOW_EVERY_S)

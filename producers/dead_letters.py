@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ledger.book import Book
-from producers.outgoing import LARGEST_PAGE, LARGEST_VALUE, Message
+from producers.outgoing import LARGEST_PAGE, LARGEST_VALUE, Backlog, Message
 from schemas.topics import DEAD_LETTERS
 
 LONGEST_KEY: Final = 16 * 1024
@@ -17,6 +17,10 @@ _NEXT: Final = """
     SELECT batch_id, number, topic, partition, "offset", key, reason, error, schema_id, first_seen,
            CASE WHEN %s AND octet_length(value) < %s THEN value END
     FROM ledger.dead_letters WHERE (batch_id, number) > (%s, %s) ORDER BY batch_id, number LIMIT %s
+"""
+_BACKLOG: Final = """
+    SELECT count(*), (SELECT recorded_at FROM ledger.batches AS b WHERE b.batch_id = min(d.batch_id))
+    FROM ledger.dead_letters AS d WHERE (batch_id, number) > (%s, %s)
 """
 
 
@@ -48,6 +52,20 @@ class DeadLetterFeed:
             if size >= LARGEST_PAGE:
                 break
         return page
+
+    def backlog(self, after: int) -> Backlog:
+        """The dead letters that nobody was told of yet; one that was purged is none any more."""
+        with self._book.database.connection() as connection:
+            row = connection.execute(_BACKLOG.encode(), divmod(after, _NUMBERS_A_BATCH)).fetchone()
+        assert row is not None
+        return Backlog(*row)
+
+    def end(self) -> int:
+        """The place of the last one that there could be."""
+        with self._book.database.connection() as connection:
+            row = connection.execute("SELECT coalesce(max(batch_id), 0) FROM ledger.batches").fetchone()
+        assert row is not None
+        return (int(row[0]) + 1) * _NUMBERS_A_BATCH - 1
 
     def _message(self, row: Any) -> Message:
         batch_id, number, topic, partition, offset, sealed_key, reason, error, schema_id, first_seen, sealed_value = row

@@ -9,7 +9,7 @@ from domain.invoice import CreditNoteIssued, Document, InvoiceIssued, InvoiceLin
 from ledger.book import Book
 from ledger.event_codec import decode
 from ledger.keyring import PREFIX, Keyring
-from producers.outgoing import LARGEST_PAGE, LARGEST_VALUE, CannotPublish, Message
+from producers.outgoing import LARGEST_PAGE, LARGEST_VALUE, Backlog, CannotPublish, Message
 from schemas.codec import encode, key_of
 from schemas.topics import TOPIC_OF
 
@@ -26,6 +26,13 @@ _NEXT: Final = """
     FROM ledger.daybook_events AS e JOIN ledger.batches AS b USING (batch_id)
     WHERE e.notification_id > %s AND e.notification_id <= %s AND e.topic = ANY(%s)
     ORDER BY e.notification_id LIMIT %s
+"""
+# The list of documents is written with the documents themselves, and is short; the events would have to be gone through.
+_BACKLOG: Final = """
+    SELECT count(*), (
+        SELECT b.recorded_at FROM ledger.daybook_events AS e JOIN ledger.batches AS b USING (batch_id)
+        WHERE e.notification_id = min(i.position)
+    ) FROM books.invoices AS i WHERE i.position > %s
 """
 
 
@@ -52,6 +59,17 @@ class DocumentFeed:
             begin = end
             self._none_between = (after, end)
         return []
+
+    def backlog(self, after: int) -> Backlog:
+        """The documents that nobody was told of yet."""
+        with self._book.database.connection() as connection:
+            row = connection.execute(_BACKLOG.encode(), [after]).fetchone()
+        assert row is not None
+        return Backlog(*row)
+
+    def end(self) -> int:
+        """The ledger's end."""
+        return self._book.head()
 
     def _rows(self, after: int, upto: int, limit: int) -> list[Any]:
         with self._book.database.connection() as connection, connection.cursor(binary=True) as cursor:

@@ -1,8 +1,9 @@
 """Keeps every publisher of an installation going beside the worker, one of each kind at a time however many workers run."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -32,12 +33,24 @@ def feeds_of(book: Book, *, dead_letter_bytes: bool = False) -> list[Feed]:
 
 
 def start_publishers(
-    feeds: Sequence[Feed], database: Database, bootstrap: str, stop: threading.Event, *, cursors: str = CURSORS
+    feeds: Sequence[Feed],
+    database: Database,
+    bootstrap: str,
+    stop: threading.Event,
+    *,
+    cursors: str = CURSORS,
+    alive: Callable[[str], None] = lambda _name: None,
 ) -> list[threading.Thread]:
-    """Starts a thread for each feed; they end soon after `stop` is set. `marks.problems` says why one stands still."""
+    """Starts a thread for each feed; they end soon after `stop` is set. `marks.problems` says why one stands still.
+
+    `alive` is called with the feed's name, every few seconds, by the thread that follows or stands by.
+    """
     threads = [
         threading.Thread(
-            target=_follow, args=(feed, database, bootstrap, stop, cursors), name=f"publish {feed.name}", daemon=True
+            target=_follow,
+            args=(feed, database, bootstrap, stop, cursors, partial(alive, feed.name)),
+            name=f"publish {feed.name}",
+            daemon=True,
         )
         for feed in feeds
     ]
@@ -70,14 +83,17 @@ def publish_what_there_is(
     return total
 
 
-def _follow(feed: Feed, database: Database, bootstrap: str, stop: threading.Event, cursors: str) -> None:
+def _follow(
+    feed: Feed, database: Database, bootstrap: str, stop: threading.Event, cursors: str, alive: Callable[[], None]
+) -> None:
     while not stop.is_set():
+        alive()
         try:
             with _alone(database, feed.name) as alone:
                 if alone:
-                    publisher = Publisher(feed, database, bootstrap, cursors=cursors)
+                    publisher = Publisher(feed, database, bootstrap, cursors=cursors, alive=alive)
                     publisher.run(stop)
-                    _stand_still(publisher, feed, database, stop)
+                    _stand_still(publisher, feed, database, stop, alive)
             stop.wait(STAND_BY_S)
         except (psycopg.Error, PoolTimeout) as error:
             log.warning("publisher_restarts", publisher=feed.name, error=f"{type(error).__name__}: {error}")
@@ -88,9 +104,12 @@ def _follow(feed: Feed, database: Database, bootstrap: str, stop: threading.Even
             stop.wait(RESTART_AFTER_S)
 
 
-def _stand_still(publisher: Publisher, feed: Feed, database: Database, stop: threading.Event) -> None:
+def _stand_still(
+    publisher: Publisher, feed: Feed, database: Database, stop: threading.Event, alive: Callable[[], None]
+) -> None:
     """Until a person has acted; other workers stand by meanwhile. One that was taken over stands by itself."""
     while not stop.is_set() and not publisher.taken_over and feed.name in problems(database):
+        alive()
         stop.wait(STAND_BY_S)
 
 

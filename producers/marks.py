@@ -69,15 +69,16 @@ class Marks:
         """Notes what Kafka has committed, and that all is well."""
         self._set(
             "published = %(position)s, attempted = %(position)s, topic_id = %(topic_id)s, cursors_id = %(cursors_id)s,"
-            " published_at = CASE WHEN published < %(position)s THEN clock_timestamp() ELSE published_at END, problem = NULL",
+            " published_at = CASE WHEN published < %(position)s THEN clock_timestamp() ELSE published_at END, problem = NULL,"
+            " stopped = false",
             position=position,
             topic_id=topics.topic_id,
             cursors_id=topics.cursors_id,
         )
 
-    def problem(self, text: str) -> None:
-        """Notes why nothing is published; not in a row that is another's."""
-        self._set("problem = %(problem)s", problem=text)
+    def problem(self, text: str, *, stopped: bool) -> None:
+        """Notes why nothing is published, and whether it stands still until a person acts; not in a row that is another's."""
+        self._set("problem = %(problem)s, stopped = %(stopped)s", problem=text, stopped=stopped)
 
     def _mark(self, statement: str) -> Mark | None:
         with self._database.connection() as connection:

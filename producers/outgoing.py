@@ -1,6 +1,8 @@
 """What a publisher sends: messages in the order of their place in the ledger, a bounded page at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple, Protocol
 
 LARGEST_VALUE: Final = 1_000_000
@@ -17,6 +19,14 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is still to be told: how many, and since when the oldest of them stands in the ledger."""
+
+    count: int
+    oldest_at: datetime | None
 
 
 class CannotPublish(Exception):
@@ -43,4 +53,12 @@ class Feed(Protocol):
 
     def next(self, after: int, limit: int) -> Sequence[Message]:
         """At most `limit` messages after a position, in order; empty if there are none now. Raises CannotPublish."""
+        ...
+
+    def backlog(self, after: int) -> Backlog:
+        """What stands in the ledger after a position."""
+        ...
+
+    def end(self) -> int:
+        """The last position there can be now."""
         ...

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -27,7 +27,7 @@ LOOK_EVERY_S: Final = 1.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 
 _HOW_TO_GO_ON: Final = (
-    ' Nothing is published until a person has decided from where: see docs/adr/013-publisher.md, "When it stops".'
+    ' Nothing is published until a person has decided from where: see docs/operations.md, "A publisher that stopped".'
 )
 
 
@@ -56,8 +56,11 @@ class Publisher:
         most: int = MOST_A_TRANSACTION,
         transaction_timeout_ms: int = DEFAULT_TRANSACTION_TIMEOUT_MS,
         settings: Mapping[str, Any] | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """`settings` adds security and other options of kafka-python; what keeps it exact cannot be overridden.
+        """`alive` is called every second or so, unless Kafka or the ledger keeps it waiting.
+
+        `settings` adds security and other options of kafka-python; what keeps it exact cannot be overridden.
 
         `problem` says why nothing is published at the moment, None if all is well; `taken_over` that another publisher
         of this ledger does it.
@@ -70,6 +73,7 @@ class Publisher:
         self._most = most
         self._timeout_ms = transaction_timeout_ms
         self._settings = settings
+        self._alive = alive
         self._stopped: PublisherStopped | None = None
         self._claimed = False
         self._channel: Channel | None = None
@@ -113,18 +117,29 @@ class Publisher:
         wait = FIRST_WAIT_S
         try:
             while not stop.is_set():
+                self._alive()
                 try:
                     if self.step() == 0:
                         stop.wait(LOOK_EVERY_S)
                     wait = FIRST_WAIT_S
                 except (KafkaError, TopicsMissing, psycopg.Error, PoolTimeout) as error:
                     self._trouble(error)
-                    stop.wait(wait)
+                    self._rest(wait)
                     wait = min(wait * 2, LONGEST_WAIT_S)
         except PublisherStopped as stopped:
             log.error("publisher_stopped", publisher=self._feed.name, problem=str(stopped))
         finally:
             self.close()
+
+    def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            self._alive()
+            self._stop.wait(min(left, LOOK_EVERY_S))
+
+    def _waits_no_more(self) -> bool:
+        self._alive()
+        return self._stop.is_set()
 
     def resume_at(self, position: int) -> None:
         """A person's decision: everything up to this position counts as published, all after it will be (again).
@@ -174,7 +189,7 @@ class Publisher:
         _compare_topics(mark, channel)
         _refuse_missing(channel)
         try:
-            cursor, others = channel.cursor(self._stop.is_set)
+            cursor, others = channel.cursor(self._waits_no_more)
         except WireError as error:
             raise PublisherStopped(f"a record on {channel.cursors} is no cursor: {error}.{_HOW_TO_GO_ON}") from error
         twins = [other for other in others if other.endswith(f"-{self._feed.name}")]
@@ -209,18 +224,18 @@ class Publisher:
     def _stand_still(self, why: str) -> PublisherStopped:
         self.close()
         self._stopped = PublisherStopped(why)
-        self._tell(why)
+        self._tell(why, stopped=True)
         return self._stopped
 
     def _trouble(self, error: Exception) -> None:
         why = f"{self._feed.name} are not published at the moment, and it is tried again: {str(error) or type(error).__name__}"
         log.warning("publisher_restarts", publisher=self._feed.name, error=f"{type(error).__name__}: {error}")
-        self._tell(why)
+        self._tell(why, stopped=False)
 
-    def _tell(self, why: str) -> None:
+    def _tell(self, why: str, *, stopped: bool) -> None:
         self.problem = why
         try:
-            self._marks.problem(why)
+            self._marks.problem(why, stopped=stopped)
         except (psycopg.Error, PoolTimeout) as error:
             log.warning("problem_not_noted", publisher=self._feed.name, error=type(error).__name__)
 

@@ -134,6 +134,16 @@ class Broker:
         """End the broker as a power cut would, with no chance to tidy up."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let the broker hang: connections stay open and nothing is answered until `thaw`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen broker go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Bring the broker back on the same port and data, whether it was stopped, killed or still runs."""
         self.stop()

@@ -8,10 +8,11 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from daybook.app import App
-from daybook.web import api, docs, operate, signin
+from daybook.web import api, docs, oidc, operate, signin
 from daybook.web.guard import Guard
 from daybook.web.limits import Limits
 from daybook.web.problems import add_handlers
+from daybook.web.provider import provider_of
 from daybook.web.requests import Recorded
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -26,8 +27,10 @@ def create_app(app: App, *, secure: bool, limits: Limits | None = None) -> FastA
     web.state.daybook = app
     web.state.secure = secure
     web.state.limits = limits or Limits()
+    web.state.oidc = provider_of(app.settings)
     add_handlers(web)
     web.include_router(operate.router)
+    web.include_router(oidc.router)
     web.include_router(signin.router)
     web.include_router(api.router)
     web.include_router(docs.router)

@@ -47,13 +47,18 @@ def login_link(name: Name) -> None:
         typer.echo(link_url(found, make_link(found, name)))
 
 
-def doctor(as_json: Json = False) -> None:
-    """What is wrong, and what to do."""
+def doctor(
+    as_json: Json = False,
+    only: Annotated[str, typer.Option("--only", help="Only checks whose name begins so, e.g. worker.")] = "",
+) -> None:
+    """What is wrong, and what to do; exit code 1 if something is."""
     from daybook import printing
     from daybook.doctor import examine
     from daybook.settings import load
 
-    found = examine(load())
+    found = examine(load(), only)
+    if not found:
+        raise typer.BadParameter(f"--only {only!r}: no check begins so")
     if as_json:
         printing.as_json(found)
     else:
@@ -96,6 +101,18 @@ def sign_out_user(name: Name) -> None:
 
     with opened(load()) as found:
         typer.echo(f"{sign_out_everywhere(found, name)} sessions ended")
+
+
+@user.command("unlink")
+def unlink_user(name: Name) -> None:
+    """Free somebody from the provider's account they sign in with, and end their sessions; the next to come is bound."""
+    from daybook.app import opened
+    from daybook.settings import load
+    from daybook.web.identities import unlink
+
+    with opened(load()) as found:
+        freed = unlink(found, name)
+    typer.echo(f"{name} is bound to no account (was: {freed}); their sessions are ended")
 
 
 @user.command("list")

@@ -1,14 +1,18 @@
 """What is counted, for Prometheus: requests as they come, the rest read from the database when it is asked for."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
+from daybook import doctor
 from daybook.app import App
-from daybook.heartbeat import last_beats
+from daybook.heartbeat import LastBeat, last_beats, silent
+from producers.following import feeds_of
+from producers.standing import Standing, standings
 
 REGISTRY: Final = CollectorRegistry()
 REQUESTS: Final = Histogram(
@@ -46,10 +50,47 @@ class _FromDatabase:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield from _ledger(cursor)
             yield from _views(cursor)
-        beats = GaugeMetricFamily("daybook_heartbeat_age_seconds", "Since a process was last seen.", labels=["part"])
-        for beat in last_beats(self._app):
-            beats.add_metric([beat.part.split(":")[0]], beat.ago_s)
-        yield beats
+        yield from _threads(last_beats(self._app))
+        if self._app.settings.kafka is not None:
+            yield from _publishers(standings(feeds_of(self._app.book), self._app.database))
+        ready = GaugeMetricFamily("daybook_ready", "1 where a check of /readyz is well, 0 where it is not.", labels=["check"])
+        for finding in doctor.ready(self._app):
+            ready.add_metric([finding.check], finding.ok)
+        yield ready
+
+
+def _threads(beats: Sequence[LastBeat]) -> Iterator[Metric]:
+    age = GaugeMetricFamily("daybook_heartbeat_age_seconds", "Since the newest of such threads was last seen.", labels=["part"])
+    newest: dict[str, float] = {}
+    for beat in beats:
+        newest.setdefault(beat.part, beat.ago_s)
+    for part, ago_s in newest.items():
+        age.add_metric([part], ago_s)
+    yield age
+    hung = GaugeMetricFamily("daybook_silent_threads", "Threads that hang while their process lives.", labels=["part"])
+    counts = Counter(beat.part for beat in silent(beats, doctor.DEAD_AFTER_S))
+    for part in newest:
+        hung.add_metric([part], counts[part])
+    yield hung
+
+
+def _publishers(stand: Sequence[Standing]) -> Iterator[Metric]:
+    families = [
+        GaugeMetricFamily(f"daybook_publisher_{name}", text, labels=["publisher"])
+        for name, text in (
+            ("position", "The last position in the ledger that readers were told of."),
+            ("lag_messages", "What stands in the ledger and readers were not told of yet."),
+            ("lag_seconds", "How long the oldest of these has been waiting."),
+            ("stopped", "1 where a publisher stands still until a person decides."),
+            ("retrying", "1 where it meets with trouble and tries again by itself."),
+        )
+    ]
+    for one in stand:
+        retrying = one.problem is not None and not one.stopped
+        values = (one.published, one.backlog.count, doctor.waiting_s(one), one.stopped, retrying)
+        for family, value in zip(families, values, strict=True):
+            family.add_metric([one.publisher], value)
+    yield from families
 
 
 def _ledger(cursor: Any) -> Iterator[Metric]:
@@ -73,9 +114,7 @@ def _ledger(cursor: Any) -> Iterator[Metric]:
 
 def _views(cursor: Any) -> Iterator[Metric]:
     lag = GaugeMetricFamily("daybook_view_lag_positions", "How far a view is behind the ledger.", labels=["view"])
-    for view, behind in cursor.execute(
-        "SELECT view, greatest(0, (SELECT coalesce(max(last_id), 0) FROM ledger.batches) - position) FROM books.positions"
-    ).fetchall():
+    for view, behind in cursor.execute(doctor.LAGS).fetchall():
         lag.add_metric([view], behind)
     yield lag
     lines, clients, held = cursor.execute(_QUEUE).fetchone()

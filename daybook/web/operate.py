@@ -50,7 +50,7 @@ async def healthz() -> Alive:
     "/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "Not ready; `checks` says why."}}
 )
 def readyz(request: Request) -> Response:
-    """Database, migrations, the views' lag and, with Kafka, whether a worker lives: 503 unless all are well."""
+    """Database, migrations, each view's lag; with Kafka each thread of a worker and each publisher: 503 unless all are well."""
     findings = ready(installation(request))
     well = all(finding.ok for finding in findings)
     checks = [{"check": f.check, "ok": f.ok, "detail": f.detail, "what_to_do": f.what_to_do} for f in findings]

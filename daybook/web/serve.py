@@ -12,7 +12,8 @@ import uvicorn
 from psycopg_pool import PoolTimeout
 
 from daybook.app import App
-from daybook.heartbeat import Heartbeat
+from daybook.canonical import trace
+from daybook.heartbeat import Heartbeat, Pulse
 from daybook.web.app import create_app
 
 log = structlog.get_logger("daybook.web")
@@ -62,25 +63,32 @@ class _Server(uvicorn.Server):
 @contextmanager
 def _following(app: App) -> Iterator[None]:
     stop = threading.Event()
-    thread = threading.Thread(target=_follow, args=(app, stop), name="views", daemon=True)
+    heart = Heartbeat(app, "web", ["views"])
+    thread = threading.Thread(target=_follow, args=(app, stop, heart.pulses["views"]), name="views", daemon=True)
     thread.start()
     try:
-        yield
+        with heart:
+            yield
     finally:
         stop.set()
         thread.join(timeout=30)
 
 
-def _follow(app: App, stop: threading.Event) -> None:
+def _follow(app: App, stop: threading.Event, pulse: Pulse) -> None:
     """Another process may do the same: the views let one at a time."""
-    heart = Heartbeat(app, "web")
     while not stop.is_set():
         wait = FOLLOW_EVERY_S
         try:
             app.open_today()
-            app.views.follow()
-            heart.beat()
+            app.views.follow(progress=lambda _count: pulse.beat())
+            pulse.beat()
         except (PoolTimeout, psycopg.Error) as error:
             log.warning("views_restart", error=type(error).__name__)
+            pulse.beat(f"the views cannot be kept: {type(error).__name__}")
+            wait = RESTART_AFTER_S
+        except Exception as error:
+            # A bug, or an event of a newer version: the pages are served all the same, and it is not silent.
+            log.error("views_failed", trace=trace(error))
+            pulse.beat(f"the views cannot be kept: {type(error).__name__}: see the log")
             wait = RESTART_AFTER_S
         stop.wait(wait)

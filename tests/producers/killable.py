@@ -21,6 +21,7 @@ def main(dsn: str, keyring: str, bootstrap: str, topic: str, cursors: str, longe
         print("sent", flush=True)
         time.sleep(random.random() * longest_ms / 1000)
         really_commit(channel)
+        print("committed", flush=True)
         time.sleep(random.random() * longest_ms / 2_000)
 
     Channel._commit = commit  # type: ignore[method-assign]

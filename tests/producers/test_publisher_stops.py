@@ -56,7 +56,7 @@ def test_a_topic_made_anew_stops_the_publisher(desk: Desk, which: str, running: 
     admin.create_topics({name: {"num_partitions": 3, "replication_factor": 1}})
     admin.close()
     issue(desk.book, many(21, 5))
-    with pytest.raises(PublisherStopped, match=f"{name} was deleted and created again.*013-publisher"):
+    with pytest.raises(PublisherStopped, match=f"{name} was deleted and created again.*docs/operations.md"):
         step_through_trouble(publisher)
     assert name in problems(desk.book.database)["invoices"]
     assert read_all(desk.broker.bootstrap, name) == []

@@ -61,7 +61,11 @@ class Installation:
 
     def json(self, *arguments: str) -> list[dict[str, Any]]:
         """The objects a view command prints."""
-        found: list[dict[str, Any]] = json.loads(self.run(*arguments, "--json").stdout)
+        return self.json_of(*arguments)
+
+    def json_of(self, *arguments: str, exit_code: int = 0) -> list[dict[str, Any]]:
+        """The same of a command that ends with another exit code."""
+        found: list[dict[str, Any]] = json.loads(self.run(*arguments, "--json", exit_code=exit_code).stdout)
         return found
 
     @contextmanager
@@ -112,6 +116,11 @@ class Worker:
         if process is not None:
             process.kill()
             process.wait()
+
+    def signal(self, number: int) -> None:
+        """Freezes it or lets it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self) -> int:
         """Tells it to stop, as a service manager would; gives its exit code."""
