@@ -100,11 +100,19 @@ def zone_of(name: str) -> ZoneInfo:
         raise UnknownZone(f"{name!r} is no time zone") from None
 
 
+def is_plausible(instant: datetime) -> bool:
+    """Whether something can have happened then: a clock set wrongly says the year 1, or 9999."""
+    return 1970 <= instant.year < 2200
+
+
 def local_day(instant: datetime, zone: str | ZoneInfo) -> date:
     """The business day of an instant: its date on the clocks of that zone."""
     if instant.tzinfo is None:
         raise ValueError(f"{instant} has no time zone; an instant is aware")
-    return instant.astimezone(_zone(zone)).date()
+    try:
+        return instant.astimezone(_zone(zone)).date()
+    except OverflowError:  # at the very ends of the calendar
+        return instant.date()
 
 
 def day_span(day: date, zone: str | ZoneInfo) -> tuple[datetime, datetime]:

@@ -7,12 +7,27 @@ from decimal import Decimal
 from domain.calendar import MONTHS_IN, Period, Schedule, in_succession, period_in
 from domain.catalogue import ChargeTypeDefined
 from domain.client_account import ClientDefined
-from domain.contract import AllowanceLine, BlockLine, ContractDefined, ContractLine, FixedPriceLine, RateLine, RecurringLine
-from domain.money import MOST_MAJOR, UnknownCurrency, minor_digits
+from domain.contract import (
+    AllowanceLine,
+    BlockLine,
+    ContractDefined,
+    ContractLine,
+    FixedPriceLine,
+    RateLine,
+    RecurringLine,
+    SeatLine,
+)
+from domain.money import UnknownCurrency, is_beyond_belief, minor_digits
+from domain.seat_counts import MOST_SEATS
 from domain.terms import ClientTerms, Timeline, zone_of
+from domain.tiers import tier_fault
 
 TIMINGS = ("advance", "arrears")
+SEAT_POLICIES = ("daily", "daily_30", "snapshot", "peak", "ratchet")
 MOST_TERMS_DAYS = 36_500
+MOST_TERM_MONTHS = 1_200
+FIRST_YEAR = 1970
+"""No contract of an MSP began before it: a date typed wrongly, which would make thousands of periods."""
 
 
 def serving(states: Timeline[ContractDefined], day: date) -> ContractDefined | None:
@@ -109,6 +124,8 @@ def contract_fault(state: ContractDefined) -> str | None:
     """
     if state.frequency not in MONTHS_IN or not is_currency(state.currency):
         return "unknown_value"
+    if state.starts_on.year < FIRST_YEAR:
+        return "impossible_value"
     if not 1 <= state.anchor_day <= 31 or not (state.anchor_month is None or 1 <= state.anchor_month <= 12):
         return "impossible_value"
     return None
@@ -119,10 +136,23 @@ def line_fault(state: ContractDefined, line_id: str) -> str | None:
     lines = [line for line in state.lines if line.line_id == line_id]
     if len(lines) > 1:
         return "ambiguous_line"
-    if any(isinstance(line, RecurringLine) and abs(line.quantity * line.unit_price) > MOST_MAJOR for line in lines):
+    fees = [line.quantity * line.unit_price for line in lines if isinstance(line, RecurringLine)]
+    if any(is_beyond_belief(fee, state.currency) for fee in fees):
         return "impossible_value"
     known = all(line.timing in TIMINGS and (line.frequency is None or line.frequency in MONTHS_IN) for line in lines)
-    return None if known else "unknown_value"
+    if not known:
+        return "unknown_value"
+    return next((fault for line in lines if isinstance(line, SeatLine) and (fault := _seat_fault(line))), None)
+
+
+def _seat_fault(line: SeatLine) -> str | None:
+    if line.policy not in SEAT_POLICIES:
+        return "unknown_value"
+    if not 1 <= line.term_months <= MOST_TERM_MONTHS or not 0 <= (line.minimum_quantity or 0) <= MOST_SEATS:
+        return "impossible_value"
+    if line.tiers:
+        return tier_fault(line.tiers, line.tier_mode)
+    return "no_rate" if line.unit_price is None else None
 
 
 def charge_type_fault(charge_type: ChargeTypeDefined) -> str | None:

@@ -13,8 +13,9 @@ Quantity = Fraction | Decimal | int
 MOST_MAJOR = 10**12
 """The largest amount, in whole currency units, that one price or line may come to: a typing mistake beyond belief.
 
-Sums of thousands of such lines still fit where amounts are stored.
 """
+MOST_MINOR = 10**14
+"""The same in minor units: sums of tens of thousands of such lines still fit where amounts are stored."""
 
 
 class UnknownCurrency(LookupError):
@@ -48,6 +49,16 @@ def minor_digits(currency: str) -> int:
         return _DIGITS[currency]
     except KeyError:
         raise UnknownCurrency(f"{currency!r} is no ISO 4217 currency code") from None
+
+
+def is_beyond_belief(major: Quantity, currency: str) -> bool:
+    """No line of an invoice comes to that much; an unknown currency is told elsewhere."""
+    try:
+        scale = 10 ** minor_digits(currency)
+    except UnknownCurrency:
+        scale = 1
+    amount = abs(Fraction(major))
+    return amount > MOST_MAJOR or amount * scale > MOST_MINOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from domain.contract_terms import (
     rate_lines,
 )
 from domain.ids import ticket_item
-from domain.money import MOST_MAJOR
+from domain.money import is_beyond_belief
 from domain.rated import Member, RatedItem, Waiting, first_reason
 from domain.tax import tax_for
 from domain.terms import Catalogue, ClientTerms
@@ -66,6 +66,8 @@ def rate_time(
     kept: dict[str, list[_Kept]] = {}
     for entry in entries:
         stands = posted.get(entry.time_entry_id)
+        if entry.said is None:
+            rating.waiting.append(_not_seen(entry))
         if entry.said is None or entry.worked_on is None or entry.gone:
             _take_back(entry, stands, rating)
             continue
@@ -169,7 +171,7 @@ def _judge(
     fixed = decision.billable_minutes is not None
     minutes = decision.billable_minutes if decision.billable_minutes is not None else entry.minutes
     most = max(minutes, charge_type.minimum_minutes) + charge_type.increment_minutes
-    if _impossible(entry, decision) or (found is not None and most * found.rate > 60 * MOST_MAJOR):
+    if _impossible(entry, decision) or (found is not None and is_beyond_belief(most * found.rate / 60, found.currency)):
         reasons.append("impossible_value")
     if reasons or found is None:
         return first_reason(reasons)
@@ -252,6 +254,13 @@ def _ticket_key(ready: Ready, terms: ClientTerms) -> str:
         start = period.start if period is not None else start
     contract_id = contract.contract_id if contract is not None else None
     return ticket_item(contract_id, entry.ticket_id, entry.charge_type, start)
+
+
+def _not_seen(entry: TimeEntry) -> Waiting:
+    """A decision or withdrawal whose entry nobody has logged: lost upstream, or sent under another client or id."""
+    known = [one for one in (*entry.decisions, entry.withdrawn) if one is not None]
+    since = min(one.occurred_at for one in known)
+    return Waiting(client_id=entry.client_id, what="time_entry", id=entry.time_entry_id, reason="entry_not_seen", since=since)
 
 
 def _waiting(entry: TimeEntry, reason: str, terms: ClientTerms, catalogue: Catalogue) -> Waiting:

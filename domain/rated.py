@@ -9,7 +9,7 @@ REASONS: Final = (
     "awaiting_approval", "rejected", "amended_after_invoicing", "client_changed", "unknown_client",
     "unknown_charge_type", "unknown_tax_code", "unknown_value", "which_contract", "contract_not_in_force", "no_rate",
     "impossible_value", "ambiguous_line", "depends_on_dead_letter", "not_yet_supported", "unmatched_payment",
-    "wrong_currency",
+    "wrong_currency", "entry_not_seen",
 )  # fmt: skip
 """Every reason for which a fact waits; where several hold, the first of this list is shown."""
 
@@ -44,6 +44,25 @@ class RatedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeatSegment:
+    """Days of a period, [segment_start, segment_end), at one quantity of seats, and what they bring to the line.
+
+    `net_minor` is in the line's own terms (gross where prices hold the tax); `unit_price` is null where tiers price seats
+    differently.
+    """
+
+    period_start: date
+    period_end: date
+    segment_start: date
+    segment_end: date
+    quantity: int
+    unit_price: Decimal | None
+    currency: str
+    net_minor: int
+    policy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One time entry inside an item: the minutes it brings, taken as they are where an approval fixed them."""
 
@@ -63,6 +82,7 @@ class RatedItem:
     lines: tuple[RatedLine, ...] = ()
     sources: tuple[str, ...] = ()
     members: tuple[Member, ...] = ()
+    segments: tuple[SeatSegment, ...] = ()
     stays: bool = False
 
 

@@ -3,10 +3,11 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from domain.calendar import local_day
 from domain.catalogue import ChargeTypeDefined, InvoiceSeriesDefined, ProviderDefined, TaxCodeDefined
 from domain.client_account import ClientDefined
 from domain.contract import ContractDefined
@@ -66,8 +67,7 @@ def client_effective_from(state: ClientDefined) -> date:
     """The day a client's state counts from: as stated, else the local day on which it was said."""
     if state.effective_from is not None:
         return state.effective_from
-    zone = zone_of(state.time_zone)
-    return state.occurred_at.astimezone(zone or UTC).date()
+    return local_day(state.occurred_at, zone_of(state.time_zone) or ZoneInfo("UTC"))
 
 
 def zone_of(name: str) -> ZoneInfo | None:

@@ -6,7 +6,8 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from domain.facts import event_of
+from domain.facts import FACTS
+from ledger.event_codec import decode, encode
 from schemas.json_lines import event_fields
 from schemas.topics import TOPIC_OF
 
@@ -33,6 +34,9 @@ _USUAL: dict[str, dict[str, Any]] = {
     "ContractDefined": {
         "client_id": "acme", "contract_id": "C1", "name": "Managed Services", "currency": "GBP", "is_default": True,
         "effective_from": "2026-01-01", "starts_on": "2026-01-01", "frequency": "monthly", "anchor_day": 1, "lines": [],
+    },
+    "SeatCountReported": {
+        "client_id": "acme", "product": "workstation", "system": "rmm", "quantity": 48, "as_of": "2026-01-01T08:00:00Z",
     },
     "TimeEntryLogged": {
         "client_id": "acme", "time_entry_id": "e1", "agent_id": "ann", "charge_type": "REMOTE", "worked_on": "2026-05-20",
@@ -61,6 +65,10 @@ _USUAL_LINE: dict[str, dict[str, Any]] = {
     "AllowanceLine": {
         "line_id": "A1", "description": "Hours included", "account": "200", "timing": "advance", "charge_types": [],
         "included_minutes": 600, "price": "500",
+    },
+    "SeatLine": {
+        "line_id": "S1", "description": "Workstation care", "account": "200", "tax_code": "STD", "timing": "arrears",
+        "product": "workstation", "systems": ["rmm"], "unit_price": "65", "policy": "daily",
     },
     "FixedPriceLine": {
         "line_id": "F1", "description": "Project", "account": "200", "timing": "arrears", "project_id": "P1",
@@ -92,6 +100,11 @@ def say(record: str, **given: Any) -> Any:
     """The same fact as the domain keeps it."""
     _, _, fields = said(record, **given)
     return event_of(record, fields)
+
+
+def event_of(record: str, fields: dict[str, Any]) -> Any:
+    """The event that the book gives back of a fact; `fields` are the wire's, in plain Python values."""
+    return decode(FACTS[record].TOPIC, encode(fields))
 
 
 def approved(entry_id: str = "e1", **given: Any) -> list[Row]:

@@ -7,15 +7,16 @@ from itertools import chain
 from typing import Any
 
 from domain.difference import Adjustment, DueLine, Posting, due_lines
-from domain.facts import event_of
 from domain.invoice import Document, Draft, draft, issued, postings, series_for
-from domain.rate_recurring import rate_contracts
+from domain.rate_contracts import rate_contracts
 from domain.rate_time import rate_time
 from domain.rated import RatedItem
+from domain.readings import SeatCountReported
+from domain.seat_counts import History, seat_history
 from domain.terms import Catalogue, ClientTerms, catalogue_of, client_terms
 from domain.time_entry import TimeEntry, evolve
 from projections.decisions import standing_entries
-from tests.saying import Row, said
+from tests.saying import Row, event_of, said
 
 MAY = date(2026, 5, 31)
 JUNE = date(2026, 6, 30)
@@ -72,13 +73,20 @@ class Given:
                 found[id_] = evolve(found.get(id_) or TimeEntry(client_id=self.client_id, time_entry_id=id_), fact)
         return list(found.values())
 
+    @property
+    def seats(self) -> dict[str, History]:
+        """What was counted of each product."""
+        said = [f for f in self.facts if isinstance(f, SeatCountReported) and f.client_id == self.client_id]
+        states = self.terms.states
+        return {name: seat_history((f for f in said if f.product == name), states) for name in {f.product for f in said}}
+
     def rated(self, as_of: date = MAY) -> dict[str, RatedItem]:
         """Every item by key; what waits is in `waiting` by id, what stays in `staying`."""
         stands = standing_entries(self.posted).get(self.client_id, {})
         time = rate_time(
             self.entries, terms=self.terms, catalogue=self.catalogue, as_of=as_of, posted=stands, foreign=self.foreign
         )
-        lines = rate_contracts(self.terms, self.catalogue, as_of)
+        lines = rate_contracts(self.terms, self.catalogue, as_of, seats=self.seats)
         self.waiting = {one.id: one.reason for one in (*time.waiting, *lines.waiting)}
         self.staying = tuple(lines.staying)
         return {item.key: item for item in (*time.items, *lines.items)}

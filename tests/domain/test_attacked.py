@@ -71,3 +71,39 @@ def test_credit_of_an_early_end_is_on_the_original_service_period() -> None:
     [credit] = books.due()
     assert credit.line.amount_minor == -110_00
     assert (credit.line.service_from, credit.line.service_to) == (date(2026, 5, 1), MAY)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [line("SeatLine", minimum_quantity=10**11, unit_price="0.00000001")],
+        [line("SeatLine", term_months=2**31 - 1)],
+        [line("SeatLine", policy="ratchet", term_months=-1)],
+        [line("RecurringLine", quantity="1000000000", unit_price="999")],
+    ],
+    ids=["seats no wire can carry", "a term beyond the calendar", "a term that runs backwards", "a fee of a trillion in CLF"],
+)
+def test_lines_beyond_belief_wait_and_stop_no_other(odd: list[Any]) -> None:
+    books = Given(usual(), said("ContractDefined", currency="CLF", lines=[*odd, line("RecurringLine", line_id="L9")]))
+    assert {key.split("/")[2] for key, item in books.rated(date(2026, 1, 31)).items() if item.lines} == {"L9"}
+    assert list(books.waiting.values()) == ["impossible_value"]
+
+
+def test_contract_since_the_year_one_waits_instead_of_making_ten_thousands_of_periods() -> None:
+    books = Given(usual(), contract(line("RecurringLine"), starts_on="0001-01-01", effective_from="0001-01-01"))
+    assert books.rated() == {}
+    assert books.waiting == {"C1/L1": "impossible_value"}
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_counts_at_the_ends_of_the_calendar_are_not_counted(at: str) -> None:
+    books = Given(usual(time_zone="Pacific/Auckland"), said("ContractDefined", lines=[line("SeatLine")]))
+    books.also(said("SeatCountReported", as_of=at, quantity=9), said("SeatCountReported", quantity=2))
+    assert books.amounts(date(2026, 1, 31)) == {"line/C1/S1/2026-01-01": 2 * 6500}
+
+
+def test_thousands_of_lines_for_one_product_all_wait() -> None:
+    lines = [line("SeatLine", line_id=f"S{n}") for n in range(3_000)]
+    books = Given(usual(), said("ContractDefined", effective_from="2026-05-01", starts_on="2026-05-01", lines=lines))
+    books.rated()
+    assert len(books.waiting) == 3_000

@@ -37,6 +37,7 @@ class Facts:
         self.tax_codes: dict[str, list[State]] = defaultdict(list)
         self.clients: dict[str, list[State]] = defaultdict(list)
         self.contracts: dict[str, dict[str, list[State]]] = defaultdict(lambda: defaultdict(list))
+        self.seats: dict[tuple[str, str], list[State]] = defaultdict(list)
         self.entries: dict[EntryKey, list[Fact]] = defaultdict(list)
         self.decisions: dict[EntryKey, list[Fact]] = defaultdict(list)
         self.owner: dict[str, str] = {}
@@ -59,6 +60,8 @@ class Facts:
             case "ContractDefined":
                 fields["lines"] = [Line(name.rpartition(".")[2], line) for name, line in fields["lines"]]
                 self.contracts[fields["client_id"]][fields["contract_id"]].append(fields)
+            case "SeatCountReported":
+                self.seats[fields["client_id"], fields["product"]].append(fields)
             case name if name in _DECISIONS:
                 self.decisions[fields["client_id"], fields["time_entry_id"]].append(fact)
             case name if name in _FULL_STATES or name == "TimeEntryWithdrawn":
@@ -159,6 +162,10 @@ class Facts:
         """The entry's latest full state, withdrawn or not."""
         full = [fact for fact in self.entries.get(key, []) if fact.record in _FULL_STATES]
         return max(full, key=lambda fact: _revision_order(fact.fields), default=None)
+
+    def never_logged(self) -> set[EntryKey]:
+        """Entries that were decided on or withdrawn, and that nobody logged."""
+        return {key for key in {*self.entries, *self.decisions} if self.last_full(key) is None}
 
     def decision(self, key: EntryKey, revision: int) -> Fact | None:
         """The decision that counts for one revision; a tie goes to the rejection (T6)."""

@@ -33,6 +33,7 @@ _STORIES = {
     "second_client": 6,
     "unknown_contract": 6,
     "odd_type": 20,
+    "seats": 120,
 }
 
 
@@ -114,8 +115,11 @@ def _told(world: World, count: int) -> list[Said]:
 
 
 def _story(world: World, story: str, number: int) -> Iterator[Said]:
-    """One entry's life."""
+    """One entry's life, or what a system counted on some days."""
     rng, client = world.rng, world.rng.choice(world.clients)
+    if story == "seats":
+        yield from _seat_counts(world, client)
+        return
     entry = _entry(world, client, number)
     logged_at = datetime.combine(entry["worked_on"], datetime.min.time(), UTC) + timedelta(
         hours=rng.choice((18, 20, 30)), seconds=rng.randrange(36_000)
@@ -205,6 +209,23 @@ def _entry(world: World, client: Client, number: int) -> dict[str, Any]:
         "deducted_minutes": rng.choice((0, 0, 0, 0, min(5, worked), worked)) if rng.random() < 0.3 else 0,
         "note": rng.choice(("", "Reset password", "Patched the server – twice")),
     }
+
+
+def _seat_counts(world: World, client: Client) -> Iterator[Said]:
+    """A few counts: polls that repeat, a bounce, a correction of the same instant, one said weeks late, one that cannot be."""
+    rng = world.rng
+    about = {
+        "client_id": client.client_id,
+        "product": rng.choice(("m365", "m365", "m365", "backup")),
+        "system": rng.choice(("csp", "rmm", "csp", "manual")),
+    }
+    counted_at = datetime(2026, 2, 1, tzinfo=UTC) + timedelta(minutes=rng.randrange(130 * 24 * 60))
+    quantity = rng.choice((0, 4, 9, 10, 11, 25, 26, 48, 52, -1))
+    for step in range(rng.choice((1, 1, 2, 3))):
+        said_at = counted_at + timedelta(days=rng.choice((0, 0, 0, 40)), minutes=5)
+        yield world.say("SeatCountReported", said_at, **about, quantity=quantity, as_of=counted_at, revision=step + 1)
+        counted_at += timedelta(hours=rng.choice((0, 1, 24, 300)))
+        quantity = max(-1, quantity + rng.choice((0, 0, 4, -3)))
 
 
 def _change(world: World, entry: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ Where the documents are silent the oracle assumes:
 - What was invoiced stays while its facts wait for any reason but `rejected` and `client_changed`: an entry's own item
   and a contract line's periods whole, in a ticket the minutes the entry had when it was posted, beside the others.
 - A recurring period in which the unit price changes fixes its net; quantity and unit price are None there.
+- A decision or withdrawal of an entry that nobody logged waits, `entry_not_seen`.
 - A posted item that is no longer rated is compared when its first day is up to the billing date.
 """
 
@@ -91,6 +92,8 @@ def expected_after_invoicing(
             found.waiting[one] = as_of
         else:
             items[one.client_id, one.item_key] = one
+    for waiting in recurring.seats.impossible():
+        found.waiting[waiting] = as_of
     found.stays.frozen |= {key for key in invoiced.by_item if any(map(_begins(key), recurring.staying))}
     lines = _lines(rating, items, found, invoiced)
     unapproved: dict[str, int] = defaultdict(int)
@@ -126,6 +129,8 @@ def _begins(key: ItemKey) -> Callable[[ItemKey], bool]:
 
 def _sort_entries(facts: Facts, rating: Rating, invoiced: Invoiced) -> _Sorted:
     found = _Sorted(stays=Standing(standing=invoiced.standing))
+    for client_id, entry_id in facts.never_logged():
+        found.waiting[Waiting(client_id, "time_entry", entry_id, "entry_not_seen")] = rating.as_of
     for key in facts.entries:
         latest = facts.latest(key)
         if latest.record == "TimeEntryWithdrawn":

@@ -259,13 +259,37 @@ class World:
                 },
             ),
             (0.04, "FixedPriceLine", {"project_id": "P-1"}),
-            (0.05, "SeatLine", {"product": "m365", "systems": ["csp"], "unit_price": Decimal(22)}),
             (0.03, "UsageLine", {"meter": "backup", "tiers": [{"unit_price": Decimal("0.05")}]}),
         ):
             if rng.random() < chance:
                 line_id = f"other-{len(lines)}"
                 lines.append((f"daybook.v1.{name}", {"line_id": line_id, "description": name, **common, **fields}))
+        if rng.random() < 0.7:
+            lines.append(self._seats())
         return lines
+
+    def _seats(self) -> tuple[str, dict[str, Any]]:
+        rng = self.rng
+        tiers = [
+            {"up_to": Decimal(10), "unit_price": Decimal("9.99"), "flat": None},
+            {"up_to": Decimal(25), "unit_price": Decimal(7), "flat": Decimal("12.5")},
+            {"up_to": None, "unit_price": Decimal("5.55")},
+        ]
+        tiered = {"tiers": tiers, "tier_mode": rng.choice(("graduated", "volume"))}
+        return "daybook.v1.SeatLine", {
+            "line_id": "seats",
+            "description": rng.choice(("Microsoft 365", "Workstation care")),
+            "account": "210",
+            "tax_code": rng.choices(("GB20", "NL", None), (70, 20, 10))[0],
+            "timing": rng.choice(("advance", "arrears")),
+            "ends_on": self.day(date(2026, 5, 1), date(2026, 6, 20)) if rng.random() < 0.1 else None,
+            "product": rng.choice(("m365", "m365", "m365", "backup")),
+            "systems": rng.choice((["csp"], ["rmm", "csp"], ["csp", "manual"])),
+            "policy": rng.choice(("daily", "daily_30", "snapshot", "peak", "ratchet")),
+            "minimum_quantity": rng.choice((None, None, 5)),
+            "term_months": rng.choice((1, 3, 12)),
+            **(tiered if rng.random() < 0.3 else {"unit_price": Decimal(rng.choice(("22", "65", "4.33333333")))}),
+        }
 
     def _recurring(self, number: int, currency: str) -> tuple[str, dict[str, Any]]:
         rng = self.rng
@@ -296,6 +320,8 @@ class World:
 
     def _repriced(self, line: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
         name, fields = line
+        if name == "daybook.v1.SeatLine" and "unit_price" in fields and self.rng.random() < 0.5:
+            return name, fields | {"unit_price": fields["unit_price"] + 1}
         if name != "daybook.v1.RecurringLine":
             return line
         change = self.rng.random()

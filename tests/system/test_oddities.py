@@ -57,6 +57,15 @@ def test_an_unknown_tax_code_stops_only_the_periods_that_name_it(in_process: Cal
     assert told(in_process(), story) == {"line/K/L/2026-04-01": 50_00}
 
 
+def test_what_is_said_of_entries_nobody_logged_is_seen(in_process: Callable[[], InProcess]) -> None:
+    product, story = in_process(), Story().decide("Approved", "lost").decide("Rejected", "late", revision=2)
+    story.say("TimeEntryWithdrawn", client_id="nobody", time_entry_id="gone", revision=1).decide("Approved", "late")
+    assert told(product, story) == {}
+    already = len(story.said)
+    story.entry("late", 60, approve=False)
+    assert told(product, story, already) == {"time/late": 100_00}
+
+
 def test_a_claimed_entry_keeps_waiting_when_its_tickets_neighbour_comes(in_process: Callable[[], InProcess]) -> None:
     product, story = in_process(), Story(rounding_scope="ticket").client("beta")
     story.entry("mine", 60, ticket_id="T").entry("mine", 60, ticket_id="T", client_id="beta", approve=False)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ import domain.money
 import domain.proration
 import domain.repeats
 import domain.rounding
+import domain.seat_counts
 from domain.repeats import Heard
 from domain.terms import Timeline, rank
 from domain.time_entry import Decision, TimeEntry
@@ -100,6 +101,14 @@ def decision_of_any_revision(self: TimeEntry) -> Decision | None:
     return self.decisions[-1] if self.said is not None and self.decisions else None
 
 
+def only_the_first_system(right: Any, history: Any, systems: Any, day: date) -> Any:
+    return right(history, systems[:1], day)
+
+
+def later_counts_are_known(right: Any, history: Any, systems: Any, start: date, end: date, _until: date) -> Any:
+    return right(history, systems, start, end, date.max - timedelta(days=1))
+
+
 BUGS: dict[str, Plant] = {
     "rating: one minute too many": replaced(domain.rounding, "billed_minutes", a_minute_more),
     "rating: a tie between two increments goes down": replaced(domain.rounding, "to_increment", tie_goes_down),
@@ -108,6 +117,10 @@ BUGS: dict[str, Plant] = {
         domain.proration, "prorated", part_period_by_its_own_days
     ),
     "rating: the latest revision counts from ever": replaced_in(Timeline, "on", latest_revision),
+    "seats: only the first system counts": replaced(domain.seat_counts, "in_force", only_the_first_system),
+    "seats: what is counted after the billing date is known on it": replaced(
+        domain.seat_counts, "seat_runs", later_counts_are_known
+    ),
     "dedupe: a repeat is another fact": replaced(consumers.reading, "read", repeats_are_news),
     "dedupe: another body counts as a repeat": replaced(
         domain.repeats, "hear", lambda _right, known, _same: Heard.REPEAT if known else Heard.NEW
