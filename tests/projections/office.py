@@ -75,7 +75,8 @@ class Office:
         """The state of the rated views if everything were rated anew; the live rows stay."""
         with self.books() as cursor:
             for table in charges_view.TABLES:
-                condition = " WHERE what NOT IN ('charge', 'milestone', 'payment')" if table.name == "waiting" else ""
+                kept = " WHERE what NOT IN ('charge', 'milestone', 'payment', 'refund', 'seat_count')"
+                condition = kept if table.name == "waiting" else ""
                 cursor.execute(f"DELETE FROM {table.name}{condition}")
             work.Work()._rate_everyone(cursor, decisions.business_day(cursor) or date.min)
             found = {table.name: state_hash(cursor, table) for table in charges_view.TABLES}

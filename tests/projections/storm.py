@@ -29,14 +29,18 @@ class Storm:
             self._charge_type("TICKET", 1, date(2025, 1, 1), "ticket"),
             self._client(CLIENTS[0], 1, "GBP"),
             self._client(CLIENTS[1], 1, "GBP"),
+            *(self._seats_agreed(client_id) for client_id in CLIENTS),
         ]
 
     def facts(self, count: int) -> list[Said]:
         """So many random facts."""
-        kinds = (self.entry, self.decision, self.withdrawal, self.contract, self.client, self.catalogue, self.unsupported)
+        kinds = (
+            self.entry, self.decision, self.withdrawal, self.contract, self.client, self.catalogue, self.unsupported,
+            self.seats, self.money,
+        )  # fmt: skip
         found: list[Said] = []
         while len(found) < count:
-            said = self.rng.choices(kinds, (50, 20, 5, 4, 2, 4, 4))[0]()
+            said = self.rng.choices(kinds, (50, 20, 5, 6, 2, 4, 4, 15, 12))[0]()
             found.append(said)
             if said.record in ("TimeEntryLogged", "TimeEntryAmended") and self.rng.random() < 0.6:
                 about = {name: said.fields[name] for name in ("client_id", "time_entry_id", "revision")}
@@ -75,7 +79,7 @@ class Storm:
     def contract(self) -> Said:
         """A contract's state, from any day on."""
         rng = self.rng
-        lines = [self._line(name) for name in rng.sample(("L1", "L2", "L3", "R1", "R2", "A1", "S1"), rng.randint(0, 3))]
+        lines = [self._line(name) for name in rng.sample(("L1", "L2", "L3", "R1", "R2", "A1", "S1", "S2"), rng.randint(0, 3))]
         return self.say(
             "ContractDefined",
             client_id=rng.choice(CLIENTS),
@@ -92,6 +96,14 @@ class Storm:
             prices_include_tax=rng.random() < 0.3,
             lines=lines,
         )
+
+    def _seats_agreed(self, client_id: str) -> Said:
+        agreed = {"contract_id": "K3", "revision": 1, "effective_from": date(2026, 1, 1), "starts_on": date(2026, 1, 1)}
+        lines = [self._line("S3")]
+        return self.say(
+            "ContractDefined", client_id=client_id, **agreed, name="Seats", currency="GBP", frequency="monthly", anchor_day=1,
+            lines=lines,
+        )  # fmt: skip
 
     def client(self) -> Said:
         """A client said anew, moved to another currency, zone or tax code, closed, or first heard of."""
@@ -116,7 +128,7 @@ class Storm:
         """A fact of a kind that is kept and not rated yet."""
         rng = self.rng
         client_id = rng.choice(CLIENTS)
-        match rng.randrange(3):
+        match rng.randrange(2):
             case 0:
                 charge = {
                     "charge_id": rng.choice(("c1", "c2")), "revision": rng.choice((1, 2)), "description": "switch",
@@ -124,14 +136,35 @@ class Storm:
                     "currency": rng.choice(("GBP", "EUR")), "account": "300",
                 }  # fmt: skip
                 return self.say(rng.choice(("ChargeLogged", "ChargeAmended")), client_id=client_id, **charge)
-            case 1:
+            case _:
                 reached = {"contract_id": "K1", "line_id": "F", "milestone_id": "m1", "reached_on": rng.choice(DAYS)}
                 return self.say("MilestoneReached", client_id=client_id, **reached)
-            case _:
-                return self.say(
-                    "PaymentReceived", client_id=rng.choice((client_id, "?")), payment_id=rng.choice(("p1", "p2")),
-                    amount_minor=1_000, currency=rng.choice(("GBP", "EUR")), received_at=self._at(), method="bank",
-                )  # fmt: skip
+
+    def money(self) -> Said:
+        """A payment, known twice at times, or something of it that went back."""
+        rng = self.rng
+        client_id = rng.choice((*CLIENTS, CLIENTS[0], "?"))
+        payment_id, currency = rng.choice(("p1", "p2", "p3", "p4")), rng.choices(("GBP", "EUR", "XXQ"), (8, 2, 1))[0]
+        if rng.random() < 0.3:
+            returned = {"payment_id": payment_id, "refund_id": rng.choice(("r1", "r2")), "amount_minor": rng.choice((500, 3_000))}
+            record = rng.choice(("PaymentRefunded", "PaymentChargedBack"))
+            return self.say(record, client_id=client_id, **returned, currency=currency, reason="")
+        received_at = NOON + timedelta(hours=rng.randrange(2_000))
+        return self.say(
+            "PaymentReceived", client_id=client_id, payment_id=payment_id, amount_minor=rng.choice((1_000, 5_000, 20_000, -1)),
+            currency=currency, received_at=received_at, at=received_at, method="bank",
+            invoice_numbers=rng.sample(("INV-000001", "INV-000002", "INV-000003"), rng.randrange(3)),
+            surcharge_minor=rng.choice((0, 0, 100)),
+        )  # fmt: skip
+
+    def seats(self) -> Said:
+        """A count of one of two products by one of two systems, at times one that cannot be."""
+        rng = self.rng
+        return self.say(
+            "SeatCountReported", client_id=rng.choice(CLIENTS), product=rng.choice(("m365", "m365", "backup")),
+            system=rng.choice(("csp", "csp", "rmm")), quantity=rng.choice((0, 3, 3, 4, 12, -1)), revision=rng.choice((1, 1, 2)),
+            as_of=rng.choice((NOON - timedelta(days=400), NOON, NOON + timedelta(hours=rng.randrange(1_500)))),
+        )  # fmt: skip
 
     def say(self, record: str, **fields: Any) -> Said:
         """Any fact, at one of few instants, so that ties are common."""
@@ -185,9 +218,26 @@ class Storm:
                 covered = {"charge_types": ["REMOTE"], "included_minutes": 60, "price": Decimal(9)}
                 return "daybook.v1.AllowanceLine", {**line, **covered}
             case "S":
-                return "daybook.v1.SeatLine", {**line, "product": "m365", "systems": ["csp"], "unit_price": Decimal(22)}
+                return "daybook.v1.SeatLine", {**line, **self._seats()}
         timing, price = rng.choice(("advance", "arrears")), Decimal(rng.choice(("50", "19.99", "-5")))
         quantity = Decimal(rng.choice((1, 3)))
         return "daybook.v1.RecurringLine", {
             **line, "timing": timing, "quantity": quantity, "unit_price": price, "prorate": rng.random() < 0.7,
         }  # fmt: skip
+
+    def _seats(self) -> dict[str, Any]:
+        rng = self.rng
+        flat = {"unit_price": Decimal(22)}
+        tiers = [
+            {"up_to": Decimal(3), "unit_price": Decimal("9.99"), "flat": None},
+            {"up_to": None, "unit_price": Decimal(7), "flat": Decimal(5)},
+        ]
+        return {
+            "product": rng.choice(("m365", "m365", "backup")),
+            "systems": rng.choice((["csp"], ["csp", "rmm"])),
+            "timing": rng.choice(("advance", "arrears")),
+            "policy": rng.choice(("daily", "daily_30", "snapshot", "peak", "ratchet")),
+            "minimum_quantity": rng.choice((None, 2)),
+            "term_months": rng.choice((1, 12)),
+            **rng.choice((flat, flat, {"tiers": tiers, "tier_mode": rng.choice(("graduated", "volume"))})),
+        }

@@ -43,7 +43,7 @@ def tell_demo(office: Office) -> None:
 def test_live_is_rebuilt_is_rated_whole_while_invoices_are_issued(
     new_office: NewOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    issued = 0
+    issued = seats = 0
     for seed in range(STORMS):
         office = new_office()
         weather(office, Storm(seed), monkeypatch)
@@ -51,8 +51,11 @@ def test_live_is_rebuilt_is_rated_whole_while_invoices_are_issued(
         office.views.rebuild()
         assert differing(office.live(), before) == [], f"storm {seed}"
         issued += office.rows("SELECT count(*) FROM posted")[0][0]
+        seats += office.rows("SELECT count(*) FROM seat_charges WHERE net_minor > 0")[0][0]
     assert issued > STORMS
-    saw(f"rebuild: {STORMS} storms of facts, runs, holds and adjustments (seeds 0 up), {issued} postings: live = rebuilt")
+    assert seats > STORMS
+    told = f"{issued} postings, {seats} seat segments"
+    saw(f"rebuild: {STORMS} storms of facts, runs, holds and adjustments (seeds 0 up), {told}: live = rebuilt")
 
 
 def weather(office: Office, storm: Storm, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +130,24 @@ def test_entry_waiting_in_its_old_ticket_stays_when_a_sibling_changes(office: Of
     office.assert_settled()
     assert office.rows("SELECT id, reason FROM waiting") == [("a", "amended_after_invoicing")]
     assert office.rows("SELECT sum(due_minor) FROM charges") == [(2500,)]
+
+
+def test_decision_on_an_entry_that_never_came_is_seen_until_it_comes(office: Office) -> None:
+    open_day(office.book, MAY, NOON)
+    before = NOON - timedelta(days=1)
+    story = Story().decide("Approved", "lost", revision=2).decide("Rejected", "lost", at=before)
+    story.say("TimeEntryWithdrawn", client_id="nobody", time_entry_id="gone", revision=1, reason="", at=before)
+    office.take(story.said)
+    office.assert_settled()
+    assert office.rows("SELECT client_id, what, id, reason, since, minutes FROM waiting ORDER BY 1") == [
+        ("acme", "time_entry", "lost", "entry_not_seen", before, 0),
+        ("nobody", "time_entry", "gone", "entry_not_seen", before, 0),
+    ]
+    told = len(story.said)
+    office.take(story.entry("lost", 30, revision=2, approve=False).said[told:])
+    office.assert_settled()
+    assert office.rows("SELECT id FROM waiting") == [("gone",)]
+    assert office.rows("SELECT due_minor FROM charges") == [(5000,)]
 
 
 def test_reading_another_day_leaves_the_live_tables_alone(office: Office) -> None:
