@@ -11,12 +11,15 @@ from psycopg import Cursor
 from domain.contract_terms import client_fault
 from domain.difference import DueLine
 from domain.invoice import NoTax, nets_of
-from domain.rated import Waiting
+from domain.money import split, tax_within
+from domain.rate_seats import SEATS
+from domain.rated import RatedItem, Waiting
+from domain.tax import tax_for
 from domain.terms import Catalogue, ClientTerms
 from projections.rating import ClientCharges
-from projections.tables import CHARGES, DUE_LINES, WAITING, Table, copy_in, delete_keys
+from projections.tables import CHARGES, DUE_LINES, SEAT_CHARGES, WAITING, Table, copy_in, delete_keys
 
-TABLES: tuple[Table, ...] = (CHARGES, DUE_LINES, WAITING)
+TABLES: tuple[Table, ...] = (CHARGES, DUE_LINES, SEAT_CHARGES, WAITING)
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode = msgspec.json.Decoder(DueLine).decode
@@ -37,6 +40,7 @@ def clear_items(cursor: Cursor[Any], items: Sequence[tuple[str, str]], entries: 
     """Takes out some items, and what was waiting of some entries."""
     delete_keys(cursor, CHARGES, items)
     delete_keys(cursor, DUE_LINES, items)
+    delete_keys(cursor, SEAT_CHARGES, items)
     delete_keys(cursor, WAITING, [(client_id, "time_entry", entry_id) for client_id, entry_id in entries])
 
 
@@ -54,7 +58,8 @@ def put(
     copy_in(
         cursor, DUE_LINES, (row for one in charges for row in _due_rows(one, terms[one.client_id], catalogue, as_of))
     )
-    copy_in(cursor, WAITING, (_waiting_row(waiting) for one in charges for waiting in _once(one.waiting)))
+    copy_in(cursor, SEAT_CHARGES, (row for one in charges for row in _seat_rows(one, terms[one.client_id], catalogue, as_of)))
+    copy_in(cursor, WAITING, (waiting_row(waiting) for one in charges for waiting in _once(one.waiting)))
 
 
 def _charge_rows(
@@ -97,6 +102,33 @@ def _due_rows(
             )  # fmt: skip
 
 
+def _seat_rows(
+    charges: ClientCharges, terms: ClientTerms, catalogue: Catalogue, as_of: date
+) -> Iterable[tuple[Any, ...]]:
+    for key, item in charges.rated.items():
+        if not item.segments:
+            continue
+        _, contract_id, line_id, _ = key.split("/")
+        for number, (one, net) in enumerate(zip(item.segments, segment_nets(item, terms, catalogue, as_of), strict=True), 1):
+            yield (
+                charges.client_id, key, number, unquote(contract_id), unquote(line_id), one.period_start, one.period_end,
+                one.segment_start, one.segment_end, one.quantity, one.unit_price, one.currency, net, one.policy,
+            )  # fmt: skip
+
+
+def segment_nets(item: RatedItem, terms: ClientTerms, catalogue: Catalogue, as_of: date) -> list[int]:
+    """The net amounts of an item's seat segments, which add up to its seat lines; of a gross price without its tax."""
+    nets: list[int] = []
+    for line in (line for line in item.lines if line.part == SEATS):
+        own = [one.net_minor for one in item.segments if one.currency == line.currency]
+        if line.gross:
+            tax = tax_for(line.tax_code, terms.states.first_or_on(as_of), catalogue, as_of)
+            net = line.amount_minor - tax_within(line.amount_minor, tax.percent) if tax is not None else line.amount_minor
+            own = list(split(net, [abs(amount) for amount in own])) if any(own) else own
+        nets += own
+    return nets
+
+
 def net_minors(item: Sequence[DueLine], terms: ClientTerms, catalogue: Catalogue, as_of: date) -> list[int]:
     """The net amounts of an item's due lines; of a gross price what is left without its tax."""
     amounts = [due.line.amount_minor for due in item]
@@ -121,7 +153,8 @@ def _once(waiting: Iterable[Waiting]) -> Iterable[Waiting]:
     return found.values()
 
 
-def _waiting_row(waiting: Waiting) -> tuple[Any, ...]:
+def waiting_row(waiting: Waiting) -> tuple[Any, ...]:
+    """What waits, as a row of the view."""
     return (
         waiting.client_id, waiting.what, waiting.id, waiting.reason, waiting.since, waiting.minutes, waiting.currency,
         waiting.served_on,

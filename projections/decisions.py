@@ -3,7 +3,7 @@
 Applied in the decision's own transaction, so that no second run can bill what a first one did.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -96,10 +96,9 @@ def mark_decided(cursor: Cursor[Any], positions: dict[str, int]) -> None:
 def _issue(cursor: Cursor[Any], documents: Sequence[tuple[int, Document]]) -> None:
     if not documents:
         return
-    taken = {
-        (document.client_id, key): (document, posting) for _, document in documents for key, posting in postings(document).items()
-    }
-    if len(taken) < sum(len(postings(document)) for _, document in documents):
+    posted = [(document, postings(document)) for _, document in documents]
+    taken = {(document.client_id, key): (document, posting) for document, own in posted for key, posting in own.items()}
+    if len(taken) < sum(len(own) for _, own in posted):
         # One batch that bills an item twice (two currencies, or a rebuild): one after the other.
         for one in documents:
             _issue(cursor, [one])
@@ -116,7 +115,7 @@ def _issue(cursor: Cursor[Any], documents: Sequence[tuple[int, Document]]) -> No
             for (client_id, key), (document, posting) in taken.items()
         ),
     )  # fmt: skip
-    _keep_entries(cursor, {key: posting for key, (_, posting) in taken.items()})
+    _keep_entries(cursor, {key: posting for key, (_, posting) in taken.items()}, counts.keys())
     copy_in(cursor, INVOICES, (_invoice_row(position, document) for position, document in documents))
     copy_in(cursor, INVOICE_LINES, (row for _, document in documents for row in _line_rows(document)))
     _count(cursor, [document for _, document in documents])
@@ -126,21 +125,25 @@ def _issue(cursor: Cursor[Any], documents: Sequence[tuple[int, Document]]) -> No
 def _posting_counts(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
     cursor.execute(
         "SELECT p.client_id, p.item_key, max(p.posting_no) FROM posted p"
-        " JOIN unnest(%s::text[], %s::text[]) AS k(c, i) ON p.client_id = k.c AND p.item_key = k.i GROUP BY 1, 2",
+        " JOIN unnest(%b::text[], %b::text[]) AS k(c, i) ON p.client_id = k.c AND p.item_key = k.i GROUP BY 1, 2",
         ([client_id for client_id, _ in keys], [key for _, key in keys]),
     )
     return {(client_id, key): number for client_id, key, number in cursor.fetchall()}
 
 
-def _keep_entries(cursor: Cursor[Any], taken: dict[tuple[str, str], Posting]) -> None:
-    """Which invoiced entries stand, or once stood, in which ticket's item; an entry's own item needs no look-up."""
-    rows = [
-        (client_id, member.time_entry_id, key)
-        for (client_id, key), posting in taken.items()
-        if key.startswith("ticket/")
-        for member in posting.members
-    ]
-    replace_rows(cursor, POSTED_ENTRIES, rows, rows)
+def _keep_entries(cursor: Cursor[Any], taken: dict[tuple[str, str], Posting], before: Container[tuple[str, str]]) -> None:
+    """Which invoiced entries stand, or once stood, in which ticket's item; an entry's own item needs no look-up.
+
+    Only an item that was posted `before` can have rows already.
+    """
+    new: list[tuple[str, str, str]] = []
+    again: list[tuple[str, str, str]] = []
+    for (client_id, key), posting in taken.items():
+        if key.startswith("ticket/"):
+            rows = again if (client_id, key) in before else new
+            rows.extend((client_id, member.time_entry_id, key) for member in posting.members)
+    copy_in(cursor, POSTED_ENTRIES, new)
+    replace_rows(cursor, POSTED_ENTRIES, again, again)
 
 
 def _invoice_row(position: int, document: Document) -> tuple[Any, ...]:
@@ -182,7 +185,7 @@ def _count(cursor: Cursor[Any], documents: Sequence[Document]) -> None:
 def posted_of(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Posting]]:
     """The postings of some items, oldest first, by (client, item key)."""
     cursor.execute(
-        "SELECT p.client_id, p.item_key, p.posting FROM posted p JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
+        "SELECT p.client_id, p.item_key, p.posting FROM posted p JOIN unnest(%b::text[], %b::text[]) AS k(c, i)"
         ' ON p.client_id = k.c AND p.item_key = k.i ORDER BY p.client_id COLLATE "C", p.item_key COLLATE "C", p.posting_no',
         ([client_id for client_id, _ in keys], [key for _, key in keys]),
     )

@@ -1,42 +1,60 @@
 """Issued documents as people and programs read them, and what explains each of their lines."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Cursor
 
 from projections.source_events import source_events
 
-_INVOICE = (
-    "SELECT number, kind, client_id, currency, issued_on, due_on, net_minor, tax_minor, total_minor FROM invoices"
+STANDING: LiteralString = (
+    " LEFT JOIN open_items o ON o.client_id = i.client_id AND o.number = i.number"
+    " LEFT JOIN credits k ON k.client_id = i.client_id AND k.source = i.number AND k.kind = 'credit_note'"
 )
-_LINE = (
+"""Joins to the documents `i` what is paid of them; `standing` reads the columns of `STANDS`."""
+STANDS: LiteralString = "coalesce(o.outstanding_minor, greatest(i.total_minor, 0)), o.status, k.unapplied_minor"
+_INVOICE: LiteralString = (
+    "SELECT i.number, i.kind, i.client_id, i.currency, i.issued_on, i.due_on, i.net_minor, i.tax_minor, i.total_minor,"
+    f" {STANDS} FROM invoices i {STANDING}"
+)
+_LINE: LiteralString = (
     "SELECT line_no, item_key, description, charge_type, service_from, service_to, quantity, unit, unit_price, net_minor,"
     " tax_code, tax_minor, account, corrects_number, corrects_line_no, rule, source_count, source_sha256, source_event_ids,"
-    " tax_percent, arithmetic, number FROM invoice_lines"
+    " tax_percent, arithmetic, number, currency FROM invoice_lines"
+)
+_OF_DOCUMENTS: LiteralString = (
+    " WHERE (%(client)s::text IS NULL OR i.client_id = %(client)s) AND (%(number)s::text IS NULL OR i.number = %(number)s)"
 )
 MOST_SOURCES = 100
 
 
 def invoices(cursor: Cursor[Any], client_id: str | None = None, number: str | None = None) -> list[dict[str, Any]]:
     """Issued documents in order of issue, each with its lines; of one client, or the one of a number."""
-    condition = (
-        " WHERE (%(client)s::text IS NULL OR client_id = %(client)s)"
-        " AND (%(number)s::text IS NULL OR number = %(number)s)"
-    )
     given = {"client": client_id, "number": number}
     lines: dict[str, list[dict[str, Any]]] = {}
-    for row in cursor.execute(_LINE + condition + " ORDER BY number, line_no", given).fetchall():
+    for row in cursor.execute(f"{_LINE} i {_OF_DOCUMENTS} ORDER BY number, line_no", given).fetchall():
         lines.setdefault(row[21], []).append(_line(row))
-    found = cursor.execute(_INVOICE + condition + ' ORDER BY issued_on, position, number COLLATE "C"', given).fetchall()
+    found = cursor.execute(
+        _INVOICE + _OF_DOCUMENTS + ' ORDER BY i.issued_on, i.position, i.number COLLATE "C"', given
+    ).fetchall()
     return [
         {
             "number": r[0], "kind": r[1], "client_id": r[2], "currency": r[3], "issued_on": r[4], "due_on": r[5],
             "net_minor": r[6], "tax_minor": r[7], "total_minor": r[8],
-            # Payments come with a later issue: until then all that is owed is outstanding, a credit note owes nothing.
-            "outstanding_minor": max(r[8], 0), "status": "settled" if r[8] == 0 else "open", "lines": lines.get(r[0], []),
+            **standing(*r[9:12]), "lines": lines.get(r[0], []),
         }
         for r in found
     ]  # fmt: skip
+
+
+def standing(outstanding_minor: int, status: str | None, unapplied_minor: int | None) -> dict[str, Any]:
+    """What is still owed on a document, and its status: `open`, `partly_paid`, `settled` or `written_off`.
+
+    A credit note owes nothing; it is open as long as some of it is credit that pays nothing yet.
+    A document issued a moment ago, which the view has not seen yet, is owed whole.
+    """
+    if status is None:
+        status = "open" if outstanding_minor or unapplied_minor else "settled"
+    return {"outstanding_minor": outstanding_minor, "status": status}
 
 
 def _line(r: tuple[Any, ...]) -> dict[str, Any]:
@@ -46,7 +64,7 @@ def _line(r: tuple[Any, ...]) -> dict[str, Any]:
         "tax_minor": r[11], "account": r[12],
         "corrects": {"number": r[13], "line_no": r[14]} if r[13] is not None else None, "rule": r[15],
         "source_count": r[16], "source_sha256": r[17], "source_event_ids": r[18][:MOST_SOURCES], "tax_percent": r[19],
-        "arithmetic": r[20],
+        "arithmetic": r[20], "currency": r[22],
     }  # fmt: skip
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from psycopg import Cursor
 
 from domain.difference import Adjustment, DueLine, Posting, due_lines
-from domain.rate_recurring import rate_contracts
+from domain.rate_contracts import LineRating, rate_contracts
 from domain.rate_time import Posted, rate_time
 from domain.rated import RatedItem, Waiting
 from domain.terms import Catalogue, ClientTerms
 from domain.time_entry import TimeEntry
-from projections import time_entries
+from projections import seats, time_entries
 from projections.decisions import adjustments_of, posted_of_clients, standing_entries
 from projections.terms import TermsCache
 
@@ -39,11 +39,13 @@ def rate_clients(cursor: Cursor[Any], cache: TermsCache, client_ids: Sequence[st
     posted = posted_of_clients(cursor, client_ids)
     adjusted = adjustments_of(cursor, client_ids)
     stands = standing_entries(posted)
+    counted = seats.load(cursor, terms)
     found = []
     for client_id in client_ids:
+        cursor.execute("SELECT 1")  # a sign of life: the server ends a session that idles in a transaction
         charges = ClientCharges(client_id)
         _rate_entries(charges, entries.get(client_id, []), terms[client_id], catalogue, as_of, stands.get(client_id, {}), owners)
-        lines = rate_contracts(terms[client_id], catalogue, as_of)
+        lines = rate_contracts(terms[client_id], catalogue, as_of, seats=counted[client_id])
         charges.rated.update((item.key, item) for item in lines.items)
         charges.waiting.extend(lines.waiting)
         keys = charges.rated.keys() | {key for owner, key in posted if owner == client_id}
@@ -69,6 +71,18 @@ def rate_some(
     charges = ClientCharges(client_id)
     _rate_entries(charges, entries, terms, catalogue, as_of, stands, owners)
     _difference(charges, charges.rated.keys() | set(keys), posted, adjusted, [])
+    return charges
+
+
+def line_charges(
+    client_id: str,
+    rating: LineRating,
+    posted: Mapping[Key, Sequence[Posting]],
+    adjusted: Mapping[Key, Sequence[Adjustment]],
+) -> ClientCharges:
+    """What is due of some periods of a client's contract lines that were rated on their own."""
+    charges = ClientCharges(client_id, rated={item.key: item for item in rating.items})
+    _difference(charges, charges.rated, posted, adjusted, rating.staying)
     return charges
 
 

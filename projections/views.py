@@ -21,11 +21,15 @@ from projections.terms import TermsCache
 BATCH: Final = 5_000
 LOCK: Final = 7_205_001  # the advisory lock of the one runner
 WAIT_FOR_RUNNER: Final = "10min"
+# Rating a client's many years is pure arithmetic between two statements; a frozen runner is still thrown out, a minute later.
+BUSY: Final = "SET LOCAL idle_in_transaction_session_timeout = '2min'"
 TABLES: Final[tuple[Table, ...]] = (*decisions.TABLES, *work.TABLES)
 
 # Views that analysts see under a name of their own, and the tables they are made of.
 MADE_OF: Final[dict[str, tuple[str, ...]]] = {
     "invoicing_queue": ("due_lines", "holds", "waiting", "clients", "business_day"),
+    "balances": ("open_items", "credits", "business_day"),
+    "ageing": ("open_items", "business_day"),
 }
 # Written with the book itself, in the transaction of each batch: they have nothing to be rebuilt from but the source.
 OF_THE_BOOK: Final = ("dead_letters", "ledger_batches")
@@ -44,6 +48,7 @@ class Views:
         self.book = book
         self._runner = work.Work()
         self._runner_at: int | None = None
+        self.problem: str | None = None
 
     def catch_up(self, *, timeout_s: float = 600.0, progress: Progress | None = None) -> int:
         """Brings the views to the ledger's head as of now, or waits for the runner that does; gives the position."""
@@ -59,7 +64,19 @@ class Views:
             time.sleep(0.05)
 
     def follow(self, *, progress: Progress | None = None) -> bool:
-        """Follows the log to its end, if no other runner does; false where another one holds the views."""
+        """Follows the log to its end, if no other runner does; false where another one holds the views.
+
+        What stops it is kept in `problem` until it goes on, for those who ask how the views are.
+        """
+        try:
+            followed = self._follow(progress)
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}"
+            raise
+        self.problem = None
+        return followed
+
+    def _follow(self, progress: Progress | None) -> bool:
         with self._session() as connection:
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
             if row is None or not row[0]:
@@ -72,6 +89,7 @@ class Views:
                 self._runner_at = None
                 while events := self.book.read(after, BATCH):
                     with connection.transaction(), connection.cursor() as cursor:
+                        cursor.execute(BUSY)
                         self._runner.process(cursor, events)
                         after = events[-1].position
                         _move(cursor, after)
@@ -113,6 +131,8 @@ class Views:
                 self._fold(connection, self.book.batch_at(known_at), None)
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                # Drafting thousands of clients takes its time between two statements; nobody waits for a reader.
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '10min'")
                 if as_of is not None and as_of != decisions.business_day(cursor):
                     _rate_as_of(cursor, as_of)
                 yield cursor
@@ -130,6 +150,7 @@ class Views:
             try:
                 after = self._fold(connection, None, progress)
                 with connection.transaction(), connection.cursor() as cursor:
+                    cursor.execute(BUSY)
                     # A run locks clients, series, then events: whoever takes the events first must keep runs out before.
                     cursor.execute("LOCK TABLE books.accounts, books.series IN EXCLUSIVE MODE")
                     # No decision may land between the last event folded and the swap.
@@ -159,6 +180,7 @@ class Views:
         after = 0
         while True:
             with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(BUSY)
                 came_to = self._fold_on(cursor, runner, after, upto, progress, batches=1)
             if came_to == after:
                 return after

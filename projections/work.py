@@ -13,21 +13,35 @@ from domain.contract import MilestoneReached
 from domain.decisions import BusinessDayOpened, ChargeAdjusted
 from domain.difference import Posting
 from domain.ids import time_item
-from domain.invoice import CreditNoteIssued, InvoiceIssued
-from domain.payment import PaymentReceived
+from domain.rate_contracts import rate_seats_since
 from domain.rated import Waiting
+from domain.readings import SeatCountReported
 from ledger.book import RecordedEvent
 from ledger.event_codec import decode
 from projections import charges as charges_view
+from projections import receivables, seats, taken, tickets, time_entries
 from projections import terms as terms_view
-from projections import time_entries
 from projections.decisions import adjustments_of, business_day, posted_of, posted_of_clients, standing_entries
-from projections.rating import ClientCharges, rate_clients, rate_some
-from projections.tables import CHARGES, CLIENTS, DUE_LINES, TERMS, TIME_ENTRIES, WAITING, Table, replace_rows
+from projections.rating import ClientCharges, line_charges, rate_clients, rate_some
+from projections.tables import (
+    CHARGES,
+    CLIENTS,
+    DUE_LINES,
+    SEAT_CHARGES,
+    SEAT_COUNTS,
+    TERMS,
+    TIME_ENTRIES,
+    WAITING,
+    Table,
+    delete_keys,
+    replace_rows,
+)
 from projections.terms import CATALOGUE_TOPICS, CLIENT_TOPICS, TermsCache
 
 NAME = "charges"
-TABLES: tuple[Table, ...] = (TERMS, CLIENTS, TIME_ENTRIES, CHARGES, DUE_LINES, WAITING)
+TABLES: tuple[Table, ...] = (
+    TERMS, CLIENTS, TIME_ENTRIES, SEAT_COUNTS, CHARGES, DUE_LINES, SEAT_CHARGES, WAITING, *receivables.TABLES,
+)  # fmt: skip
 CLIENTS_AT_ONCE = 200
 
 Key = tuple[str, str]
@@ -36,7 +50,6 @@ _NOT_YET = {
     ChargeLogged.TOPIC: ("charge", "charge_id"),
     ChargeAmended.TOPIC: ("charge", "charge_id"),
     MilestoneReached.TOPIC: ("milestone", "milestone_id"),
-    PaymentReceived.TOPIC: ("payment", "payment_id"),
 }
 
 
@@ -47,6 +60,7 @@ class _Touched:
     everyone: bool = False
     clients: set[str] = field(default_factory=set)
     entries: dict[Key, Any] = field(default_factory=dict)
+    seats: list[SeatCountReported] = field(default_factory=list)
     items: set[Key] = field(default_factory=set)
     opened: date | None = None
     unsupported: list[Waiting] = field(default_factory=list)
@@ -68,7 +82,11 @@ class Work:
             whole = touched.clients | self._opened(cursor, touched.opened)
             self._rate_whole(cursor, sorted(whole), as_of)
             self._rate_entries(cursor, touched, whole, as_of)
-        wait(cursor, touched.unsupported)
+            self._rate_seats(cursor, [one for one in touched.seats if one.client_id not in whole], as_of)
+        said_anew, uncounted = seats.uncounted(cursor, touched.seats)
+        delete_keys(cursor, WAITING, said_anew)
+        wait(cursor, [*touched.unsupported, *uncounted])
+        receivables.process(cursor, events, self.cache)
 
     def _fold(self, cursor: Cursor[Any], events: Sequence[RecordedEvent]) -> _Touched:
         touched = _Touched()
@@ -84,8 +102,14 @@ class Work:
         self._name_clients(cursor, sorted(touched.clients))
         time = [event for event in events if event.topic in time_entries.TOPICS]
         touched.entries = dict(time_entries.fold(cursor, time)) if time else {}
+        counted = [event for event in events if event.topic == SeatCountReported.TOPIC]
+        touched.seats = seats.fold(cursor, counted) if counted else []
         for event in events:
             _note(event, touched)
+        for client_id, item_key, entry_ids in taken.take(cursor, events):
+            touched.items.add((client_id, item_key))
+            for entry_id in entry_ids:
+                touched.entries.setdefault((client_id, entry_id), (None, None))
         return touched
 
     def _name_clients(self, cursor: Cursor[Any], client_ids: Sequence[str]) -> None:
@@ -161,10 +185,31 @@ class Work:
         keys |= {(client_id, unquote(key[5:])) for client_id, key in items if key.startswith("time/")}
         if not keys and not items:
             return
-        entries, known = _together(cursor, keys, _tickets(touched.entries, keys) | _ticket_of(items))
+        entries, known = tickets.together(cursor, keys, _tickets(touched.entries, keys) | tickets.tickets_of(items))
         owners |= time_entries.claims(cursor, sorted({entry_id for _, entry_id in entries}))
         affected = items | {(c, time_item(e)) for c, e in entries} | known
         self._rate_affected(cursor, entries, affected, owners, as_of)
+
+    def _rate_seats(self, cursor: Cursor[Any], said: Sequence[SeatCountReported], as_of: date) -> None:
+        """Rates the periods that new counts touch; a client with a line that waits, or waits from now on, is rated whole."""
+        if not said:
+            return
+        terms = self.cache.clients(cursor, sorted({one.client_id for one in said}))
+        days = seats.first_days(said, terms)
+        waiting = _lines_waiting(cursor, terms)
+        looking_back = {client_id for client_id in days if seats.needs_all(terms[client_id], days[client_id])}
+        known = seats.load_since(cursor, {c: found for c, found in days.items() if c not in looking_back}, terms)
+        known |= seats.load(cursor, {client_id: terms[client_id] for client_id in looking_back})
+        catalogue = self.cache.catalogue(cursor)
+        ratings = {c: rate_seats_since(terms[c], catalogue, as_of, known[c], found) for c, found in days.items()}
+        whole = sorted(c for c, rating in ratings.items() if rating.waiting or c in waiting)
+        self._rate_whole(cursor, whole, as_of)
+        keys = [(c, item.key) for c, rating in ratings.items() if c not in whole for item in rating.items]
+        posted = posted_of(cursor, keys)
+        adjusted = adjustments_of(cursor, sorted({client_id for client_id, _ in keys}))
+        rated = [line_charges(c, rating, posted, adjusted) for c, rating in ratings.items() if c not in whole]
+        charges_view.clear_items(cursor, keys, [])
+        self._put(cursor, rated, posted, as_of)
 
     def _rate_affected(
         self, cursor: Cursor[Any], entries: dict[Key, Any], affected: set[Key], owners: dict[str, str], as_of: date
@@ -211,16 +256,10 @@ class Work:
 
 
 def _note(event: RecordedEvent, touched: _Touched) -> None:
-    """What a decision touches, and what is kept without being rated yet."""
+    """What a person's decision touches, and what is kept without being rated yet."""
     topic = event.topic
     if topic == ChargeAdjusted.TOPIC:
         touched.items.add((event.client_id, decode(topic, event.state).item_key))
-    elif topic in (InvoiceIssued.TOPIC, CreditNoteIssued.TOPIC):
-        document = decode(topic, event.state)
-        touched.items.update((event.client_id, line.item_key) for line in document.lines)
-        for line in document.lines:
-            for member in line.members:
-                touched.entries.setdefault((event.client_id, member.time_entry_id), (None, None))
     elif topic == BusinessDayOpened.TOPIC:
         day = decode(topic, event.state).day
         touched.opened = max(touched.opened or day, day)
@@ -237,6 +276,14 @@ def _note(event: RecordedEvent, touched: _Touched) -> None:
                 currency=getattr(fact, "currency", None),
             )
         )
+
+
+def _lines_waiting(cursor: Cursor[Any], client_ids: Iterable[str]) -> set[str]:
+    """Clients with a contract line that waits: whether it still does takes all of its periods to say."""
+    rows = cursor.execute(
+        "SELECT DISTINCT client_id FROM waiting WHERE what = 'contract_line' AND client_id = ANY(%s)", (list(client_ids),)
+    ).fetchall()
+    return {client_id for (client_id,) in rows}
 
 
 def _newly_said(entries: dict[Key, Any]) -> list[str]:
@@ -257,70 +304,12 @@ def _tickets(entries: dict[Key, Any], keys: set[Key]) -> set[Key]:
     }
 
 
-def _ticket_of(items: Iterable[Key]) -> set[Key]:
-    return {(client_id, unquote(key.split("/")[2])) for client_id, key in items if key.startswith("ticket/")}
-
-
-def _together(cursor: Cursor[Any], keys: set[Key], tickets: set[Key]) -> tuple[dict[Key, Any], set[Key]]:
-    """Entries that can only be rated together, with the ticket items they are about.
-
-    They are those of the same ticket, today or on an invoice, and so on through the tickets that these were moved
-    from or to.
-    """
-    entries: dict[Key, Any] = time_entries.load(cursor, sorted(keys))
-    items: set[Key] = set()
-    done: set[Key] = set()
-    asked: set[Key] = set()
-    while True:
-        new = keys | entries.keys()
-        tickets = tickets | {(e.client_id, e.ticket_id) for e in entries.values() if e.ticket_id is not None}
-        tickets |= _posted_tickets(cursor, new - asked)
-        asked |= new
-        if tickets <= done:
-            return entries, items
-        found = _known_items(cursor, tickets - done)
-        for entry in time_entries.load_tickets(cursor, sorted(tickets - done)):
-            entries[(entry.client_id, entry.time_entry_id)] = entry
-        entries |= time_entries.load(cursor, sorted(_posted_members(cursor, found) - entries.keys()))
-        items |= found
-        done |= tickets
-
-
-def _posted_tickets(cursor: Cursor[Any], keys: set[Key]) -> set[Key]:
-    """Tickets in which some entries were invoiced, whatever the entries say today."""
-    rows = cursor.execute(
-        "SELECT p.client_id, p.item_key FROM posted_entries p JOIN unnest(%s::text[], %s::text[]) AS k(c, e)"
-        " ON p.client_id = k.c AND p.time_entry_id = k.e",
-        ([client_id for client_id, _ in keys], [entry_id for _, entry_id in keys]),
-    ).fetchall()
-    return _ticket_of((client_id, key) for client_id, key in rows)
-
-
-def _posted_members(cursor: Cursor[Any], items: set[Key]) -> set[Key]:
-    """Entries that stand, or once stood, in some tickets' items, whatever the entries say today."""
-    rows = cursor.execute(
-        "SELECT p.client_id, p.time_entry_id FROM posted_entries p JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
-        " ON p.client_id = k.c AND p.item_key = k.i",
-        ([client_id for client_id, _ in items], [key for _, key in items]),
-    ).fetchall()
-    return {(client_id, entry_id) for client_id, entry_id in rows}
-
-
-def _known_items(cursor: Cursor[Any], tickets: set[Key]) -> set[Key]:
-    rows = cursor.execute(
-        "SELECT c.client_id, c.item_key FROM charges c JOIN unnest(%s::text[], %s::text[]) AS k(c, t)"
-        " ON c.client_id = k.c AND c.ticket_id = k.t",
-        ([client_id for client_id, _ in tickets], [ticket_id for _, ticket_id in tickets]),
-    ).fetchall()
-    return {(client_id, key) for client_id, key in rows}
-
-
 def unsupported_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> list[Waiting]:
     """What is listed as waiting of kinds of facts that are not rated yet."""
     rows = cursor.execute(
         "SELECT client_id, what, id, reason, since, minutes, currency, served_on FROM waiting"
         " WHERE client_id = ANY(%s) AND what = ANY(%s)",
-        (list(client_ids), sorted({what for what, _ in _NOT_YET.values()})),
+        (list(client_ids), sorted({what for what, _ in _NOT_YET.values()} | {seats.WHAT, *receivables.WHATS})),
     ).fetchall()
     return [
         Waiting(

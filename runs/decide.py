@@ -10,7 +10,7 @@ from psycopg.errors import LockNotAvailable
 
 from domain.contract_terms import is_currency
 from domain.decisions import ChargeAdjusted, ItemHeld, ItemReleased
-from domain.ids import event_id, stream_id
+from domain.ids import event_id, stream_id, taken_back
 from domain.money import MOST_MAJOR
 from ledger.book import Batch, Book, BookBusy, NewEvent
 from ledger.database import Connection
@@ -71,12 +71,14 @@ def release(book: Book, item: Item, *, reason: str, by: str, at: datetime) -> Ba
             reason=book.keyring.encrypt(item.client_id, _said(reason)),
         )
 
-    return _decide(book, item, released, needs_hold=True)
+    def held(connection: Connection) -> None:
+        if not _is_held(connection, item):
+            raise Refused(f"{item.item_key} is not held: there is nothing to release")
+
+    return _decide(book, item, released, check=held)
 
 
-def adjust(
-    book: Book, item: Item, amount_minor: int, currency: str | None, *, reason: str, by: str, at: datetime
-) -> Batch:
+def adjust(book: Book, item: Item, amount_minor: int, currency: str | None, *, reason: str, by: str, at: datetime) -> Batch:
     """Changes what an item costs by an amount (negative takes off), in the item's own currency."""
     own = currency or item.currency
     if own is None or not is_currency(own):
@@ -104,6 +106,43 @@ def adjust(
     )
 
 
+def take_back(book: Book, item: Item, adjustment_id: str, *, reason: str, by: str, at: datetime) -> Batch:
+    """Takes one adjustment back by its opposite, once; raises NothingThere or Refused.
+
+    Nothing is erased: both stand in the book, and where neither was invoiced yet they cancel out before the client sees them.
+    """
+    with book.database.connection() as connection:
+        row = connection.execute(
+            "SELECT currency, amount_minor FROM books.adjustments WHERE client_id = %s AND item_key = %s AND adjustment_id = %s",
+            (item.client_id, item.item_key, adjustment_id),
+        ).fetchone()
+    if row is None:
+        raise NothingThere(f"{item.item_key} has no such adjustment")
+    currency, amount_minor = row
+    opposite = taken_back(adjustment_id)
+
+    def standing(connection: Connection) -> None:
+        if _is_adjusted(connection, item, opposite):
+            raise Refused("this adjustment was taken back already")
+
+    return _decide(
+        book,
+        item,
+        lambda id_: ChargeAdjusted(
+            event_id=id_,
+            occurred_at=at,
+            client_id=item.client_id,
+            item_key=item.item_key,
+            adjustment_id=opposite,
+            currency=currency,
+            amount_minor=-amount_minor,
+            by=by,
+            reason=book.keyring.encrypt(item.client_id, _said(reason)),
+        ),
+        check=standing,
+    )
+
+
 def _said(reason: str) -> str:
     if not reason.strip():
         raise Refused("a decision is kept with its reason: say why")
@@ -124,34 +163,39 @@ def lock_clients(connection: Connection, client_ids: list[str]) -> dict[str, int
     return dict(rows)
 
 
-def _decide(book: Book, item: Item, make: Callable[[str], Any], *, needs_hold: bool = False) -> Batch:
-    """Appends one event to the item's stream of decisions, under the client's row lock."""
+def _decide(book: Book, item: Item, make: Callable[[str], Any], *, check: Callable[[Connection], None] = lambda _: None) -> Batch:
+    """Appends one event to the item's stream of decisions, under the client's row lock; `check` may refuse it there."""
     try:
-        return _append(book, item, make, needs_hold)
+        return _append(book, item, make, check)
     except (LockNotAvailable, BookBusy):
         raise Refused(f"others are deciding on {item.client_id} right now: nothing was changed, try again") from None
 
 
-def _append(book: Book, item: Item, make: Callable[[str], Any], needs_hold: bool) -> Batch:
+def _append(book: Book, item: Item, make: Callable[[str], Any], check: Callable[[Connection], None]) -> Batch:
     stream = stream_id("decisions", item.client_id, item.item_key)
     book.keyring.prepare([item.client_id])
     with book.database.connection() as connection:
         connection.execute("SET LOCAL search_path = books")
         lock_clients(connection, [item.client_id])
-        if needs_hold and not _is_held(connection, item):
-            raise Refused(f"{item.item_key} is not held: there is nothing to release")
+        check(connection)
         version = _next_version(connection, stream)
         id_ = event_id(stream, version)
         event = make(str(id_))
         new = NewEvent(stream, version, event.TOPIC, encode(event), item.client_id, id_)
-        return book.append(
-            [new], conn=connection, also=lambda cursor, first, _: decisions.apply(cursor, [(first, event)])
-        )
+        return book.append([new], conn=connection, also=lambda cursor, first, _: decisions.apply(cursor, [(first, event)]))
 
 
 def _is_held(connection: Connection, item: Item) -> bool:
     row = connection.execute(
         "SELECT 1 FROM holds WHERE client_id = %s AND item_key = %s", (item.client_id, item.item_key)
+    ).fetchone()
+    return row is not None
+
+
+def _is_adjusted(connection: Connection, item: Item, adjustment_id: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM adjustments WHERE client_id = %s AND item_key = %s AND adjustment_id = %s",
+        (item.client_id, item.item_key, adjustment_id),
     ).fetchone()
     return row is not None
 

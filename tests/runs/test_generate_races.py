@@ -12,7 +12,7 @@ from domain.ids import event_id, stream_id
 from ledger.book import NewEvent
 from ledger.event_codec import encode
 from projections import decisions
-from runs import decide
+from runs import decide, issuing
 from runs import generate as generate_module
 from runs.errors import AsOfBeforeSeries
 from runs.generate import Outcome
@@ -106,7 +106,7 @@ def test_fact_between_the_lock_and_the_snapshot(
 ) -> None:
     shop.tell(approved())
     saw = shop.plan()
-    look = generate_module._look
+    look = generate_module.look
     told: list[bool] = []
 
     def late(cursor: Any, client_ids: Any, as_of: Any) -> Any:
@@ -120,7 +120,7 @@ def test_fact_between_the_lock_and_the_snapshot(
                     return look(later, client_ids, as_of)
         return look(cursor, client_ids, as_of)
 
-    monkeypatch.setattr(generate_module, "_look", late)
+    monkeypatch.setattr(generate_module, "look", late)
     outcome = shop.generate(confirmed=saw if confirming else None)
     if seen and confirming:
         assert (nets(outcome), figures(outcome)) == ([], [("acme", "changed", 15000, 30000)])
@@ -359,7 +359,7 @@ def test_entry_that_left_its_ticket_stays_in_it_while_undecided(shop: Shop) -> N
 def test_rebuild_during_a_run_waits_for_it_and_neither_fails(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rebuild takes the book's lock and then every table: it must not come between a run's series and its events."""
     shop.tell(approved())
-    lock = generate_module._lock_series
+    lock = issuing.lock_series
     failed: list[BaseException] = []
 
     def rebuild() -> None:
@@ -377,7 +377,7 @@ def test_rebuild_during_a_run_waits_for_it_and_neither_fails(shop: Shop, monkeyp
         assert rebuilding.is_alive(), "the rebuild waits"
         return taken
 
-    monkeypatch.setattr(generate_module, "_lock_series", slow)
+    monkeypatch.setattr(issuing, "lock_series", slow)
     assert nets(shop.generate()) == [15000]
     rebuilding.join()
     assert failed == []
