@@ -1,0 +1,293 @@
+"""What stands on an invoice or credit note, as plain text in the places that the template prints it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from domain.catalogue import ProviderDefined
+from domain.client_account import ClientDefined
+from producers.paper import figures
+from producers.paper.pictures import logo_of, qr_of
+from projections.invoice_list import Parties
+from projections.tax_summary import TaxSum, tax_sums
+
+Line = dict[str, Any]
+"""A line as `projections.documents` gives it."""
+Read = Callable[[str | None], str]
+"""How personal text is read: decrypted for those who may, "(forgotten)" where its key is gone."""
+
+LONGEST_UNIT: Final = 16
+LONGEST_CODE: Final = 8
+"""What is longer stands under the line's description."""
+FITS: Final = {"served": 40, "quantity": 12, "price": 9, "rate": 5, "net": 13}
+"""So many letters fit the columns as they usually are; beyond, they are as wide as what is in them."""
+A_PART: Final = 36
+MOST_OF_A_LINK: Final = 48
+"""So many letters of an address stand on one line."""
+NOTHING: Final = "There is nothing to pay."
+KEPT: Final = 2
+"""So many rows stay on one page with the totals, that these never stand alone."""
+MOST_TAXES: Final = 8
+A_FEW_LINES: Final = 900
+"""What is longer may be parted by the end of a page: kept together it might be longer than one."""
+CITY_FIRST: Final = frozenset({"AU", "CA", "GB", "IE", "NZ", "US"})
+"""Where the postcode follows the city; elsewhere it stands before it."""
+LETTER_PAPER: Final = frozenset({"CA", "CL", "CO", "MX", "PH", "US", "VE"})
+VAT: Final = frozenset(
+    {
+        "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IS", "IT",
+        "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"
+    }
+)  # fmt: skip
+"""Where a tax number is called a VAT number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One document as the template reads it: `content` is what is printed, `pictures` what is drawn or linked to."""
+
+    content: dict[str, Any]
+    pictures: dict[str, Any]
+    issued_on: date
+
+
+def sheet_of(document: dict[str, Any], parties: Parties, read: Read, pay_url: str | None = None) -> Sheet:
+    """The sheet of an issued document (`projections.documents`) between the parties of its day.
+
+    `pay_url` is where the client can pay it online: printed as a link with a QR code, on invoices only.
+    """
+    credit = document["kind"] == "credit_note"
+    currency = document["currency"]
+    provider, client = parties.catalogue.provider, parties.client
+    taxes = tax_sums(document, parties.catalogue)
+    rows = list(_rows(document, parties, _ambiguous(taxes)))
+    closing = _closing(document, provider, credit)
+    wordings = list(dict.fromkeys(one.wording for one in taxes if one.wording))
+    name = "Credit note" if credit else "Invoice"
+    content = {
+        "name": name,
+        "number": document["number"],
+        "title": f"{name} {document['number']}",
+        "from": _sender(provider, client),
+        "to": _recipient(client, document["client_id"], provider, read),
+        "facts": _facts(document, client, credit),
+        "currency": currency,
+        "rows": rows,
+        "kept": _kept(rows),
+        "wide": any(len(row.get(name, "")) > most for row in rows for name, most in FITS.items()),
+        "totals": [
+            ["Net", figures.amount(document["net_minor"], currency)],
+            ["Tax", figures.amount(document["tax_minor"], currency)],
+        ],
+        "total": ["Total credit" if credit else "Total", figures.money(document["total_minor"], currency)],
+        "taxes": [_tax(one, currency) for one in taxes],
+        "wordings": wordings,
+        "closing": closing,
+        "together": len(taxes) <= MOST_TAXES and _letters([closing, wordings]) <= A_FEW_LINES,
+    }
+    payable = document["total_minor"] > 0 and pay_url is not None and _is_web_address(pay_url)
+    pictures = {
+        "paper": "us-letter" if provider is not None and provider.country in LETTER_PAPER else "a4",
+        "logo": logo_of(provider.logo) if provider is not None and provider.logo else None,
+        "pay": {"url": pay_url, "lines": _lines_of(pay_url), "qr": qr_of(pay_url)} if pay_url is not None and payable else None,
+    }
+    return Sheet(content=content, pictures=pictures, issued_on=document["issued_on"])
+
+
+# ---- parties ----
+
+
+def _sender(provider: ProviderDefined | None, client: ClientDefined | None) -> dict[str, Any]:
+    if provider is None:
+        return {"name": "", "lines": []}
+    country = provider.country if client is not None and client.country not in (None, provider.country) else None
+    lines = _address(provider.address, provider.city, None, provider.postcode, provider.country, country)
+    return {"name": provider.name, "lines": [*lines, *_tax_number(provider.tax_number, provider.country)]}
+
+
+def _recipient(client: ClientDefined | None, client_id: str, provider: ProviderDefined | None, read: Read) -> dict[str, Any]:
+    if client is None:
+        return {"name": client_id, "lines": []}
+    country = client.country if provider is None or provider.country != client.country else None
+    lines = _address(
+        [read(line) for line in client.address], read(client.city), client.region, read(client.postcode), client.country, country
+    )
+    tax_number = _tax_number(read(client.tax_number), client.country)
+    # A reader who may not see it sees once that there is something, not once a line.
+    return {"name": client.name, "lines": [line for line, _ in groupby([*lines, *tax_number])]}
+
+
+def _address(
+    street: Sequence[str], city: str | None, region: str | None, postcode: str | None, country: str | None, foreign: str | None
+) -> list[str]:
+    """The lines of an address in the order of its country; the country itself only on a letter that leaves it."""
+    place = [city, region, postcode] if country is None or country in CITY_FIRST else [postcode, city, region]
+    town = " ".join(dict.fromkeys(part for part in place if part))
+    return [line for line in (*street, town, foreign) if line]
+
+
+def _tax_number(number: str | None, country: str | None) -> list[str]:
+    return [f"{'VAT' if country in VAT else 'Tax'} number {number}"] if number else []
+
+
+def _facts(document: dict[str, Any], client: ClientDefined | None, credit: bool) -> list[list[str]]:
+    found = [["Number", document["number"]], ["Issued (tax point)", figures.day(document["issued_on"])]]
+    if not credit:
+        found.append(["Due", figures.day(document["due_on"])])
+    if client is not None and client.purchase_order:
+        found.append(["Your order", client.purchase_order])
+    return found
+
+
+# ---- lines ----
+
+
+def _rows(document: dict[str, Any], parties: Parties, ambiguous: set[Decimal]) -> Iterator[dict[str, Any]]:
+    """The lines, and behind those of one charge type their sum where there is anything else on the document."""
+    lines: list[Line] = document["lines"]
+    groups = [(kind, list(members)) for kind, members in groupby(lines, key=lambda line: line["charge_type"])]
+    for kind, members in groups:
+        yield from (_row(line, document["currency"], ambiguous) for line in members)
+        if kind is not None and len(members) > 1 and len(groups) > 1:
+            yield _sum(_charge_type(kind, parties), members, document["currency"])
+
+
+def _charge_type(code: str, parties: Parties) -> str:
+    states = parties.catalogue.charge_types.get(code)
+    return states.states[-1].name if states is not None else code
+
+
+def _row(line: Line, currency: str, ambiguous: set[Decimal]) -> dict[str, Any]:
+    net, tax, unit = line["net_minor"], line["tax_minor"], line["unit"]
+    gross = _holds_tax(line, currency)
+    bills = net + tax if gross else net
+    notes = [f"corrects {line['corrects']['number']} line {line['corrects']['line_no']}"] if line["corrects"] else []
+    if len(unit) > LONGEST_UNIT:
+        notes.append(f"Unit: {unit}")
+        unit = "period"
+    rate, code = figures.percent(line["tax_percent"]), line["tax_code"]
+    if line["tax_percent"] in ambiguous and len(code) > LONGEST_CODE:
+        notes.append(f"Tax: {code}")
+    elif line["tax_percent"] in ambiguous:
+        rate += figures.NO_BREAK_SPACE + code
+    return {
+        "no": str(line["line_no"]),
+        "text": line["description"],
+        "notes": notes,
+        "served": figures.days(line["service_from"], line["service_to"]),
+        "quantity": figures.quantity(line["quantity"], unit, line["unit_price"], currency, bills),
+        "price": figures.price(line["unit_price"], currency) if _multiplies(line, currency, bills) else "",
+        "price-notes": ["incl. tax"] if gross else [],
+        "rate": rate,
+        "net": figures.amount(net, currency),
+    }
+
+
+def _holds_tax(line: Line, currency: str) -> bool:
+    """Whether the price holds the tax (product M8): quantity times price is then net and tax together, not the net."""
+    gross = line["net_minor"] + line["tax_minor"]
+    nearer = abs(_misses(line, currency, gross)) < abs(_misses(line, currency, line["net_minor"]))
+    return nearer and _multiplies(line, currency, gross)
+
+
+def _multiplies(line: Line, currency: str, minor: int) -> bool:
+    """Whether quantity times price is an amount, as far as the quantity's places can tell."""
+    exact = line["unit"] == "hour" or figures.places_of(line["quantity"]) <= figures.EXACT_PLACES
+    return abs(_misses(line, currency, minor)) <= (0 if exact else figures.ENOUGH_OF_A_CENT)
+
+
+def _misses(line: Line, currency: str, minor: int) -> int:
+    return figures.misses(line["quantity"], line["unit"], line["unit_price"], currency, minor)
+
+
+def _sum(name: str, lines: Sequence[Line], currency: str) -> dict[str, Any]:
+    """The sum of one charge type's lines: with a unit price only where hours times price is the net (product M2)."""
+    net = sum(line["net_minor"] for line in lines)
+    found = {"sum": name, "count": f"{len(lines)} lines", "quantity": "", "price": "", "net": figures.amount(net, currency)}
+    if any(line["unit"] != "hour" for line in lines):
+        return found
+    hours = sum((Decimal(round(line["quantity"] * 60)) for line in lines), Decimal()) / 60
+    found["quantity"] = f"{figures.hours(hours)}{figures.NO_BREAK_SPACE}h"
+    prices = {line["unit_price"] for line in lines}
+    if len(prices) == 1 and figures.misses(hours, "hour", lines[0]["unit_price"], currency, net) == 0:
+        found["price"] = figures.price(prices.pop(), currency)
+    return found
+
+
+def _kept(rows: Sequence[dict[str, Any]]) -> int:
+    """How many of the last rows stay with the totals: none that could be longer than a page."""
+    last = rows[-KEPT:]
+    return len(last) if all(_letters(row) <= A_FEW_LINES for row in last) else 0
+
+
+def _letters(content: Any) -> int:
+    """How much text there is in a part of a sheet."""
+    match content:
+        case str():
+            return len(content)
+        case dict():
+            return sum(map(_letters, content.values()))
+        case list():
+            return sum(map(_letters, content))
+    return 0
+
+
+# ---- taxes and payment ----
+
+
+def _ambiguous(taxes: Sequence[TaxSum]) -> set[Decimal]:
+    """Percents that do not say which tax is meant, since several codes have them."""
+    percents = [one.percent for one in taxes]
+    return {percent for percent in percents if percents.count(percent) > 1}
+
+
+def _tax(one: TaxSum, currency: str) -> dict[str, str]:
+    return {
+        "name": one.name,
+        "code": one.code if one.code != one.name else "",
+        "rate": figures.percent(one.percent),
+        "net": figures.amount(one.net_minor, currency),
+        "tax": figures.amount(one.tax_minor, currency),
+    }
+
+
+def _closing(document: dict[str, Any], provider: ProviderDefined | None, credit: bool) -> dict[str, Any]:
+    """What is to be done about the document: pay it and how, or nothing."""
+    none: dict[str, Any] = {"heading": "", "text": [], "bank": [], "reference": ""}
+    if credit:
+        credited = figures.money(-document["total_minor"], document["currency"])
+        return {**none, "heading": "Credit", "text": [f"{credited} is credited to your account.", NOTHING]}
+    if document["total_minor"] == 0:
+        return {**none, "heading": "Payment", "text": [NOTHING]}
+    text = f"Please pay {figures.money(document['total_minor'], document['currency'])} by {figures.day(document['due_on'])}."
+    bank = provider.bank.splitlines() if provider is not None and provider.bank else []
+    return {
+        "heading": "Payment",
+        "text": [text],
+        "bank": [_parted_at_commas(line) for line in bank if line.strip()],
+        "reference": document["number"],
+    }
+
+
+def _parted_at_commas(text: str) -> str:
+    """Bank details that are not parted inside an account number or a sort code."""
+    parts = [part.replace(" ", figures.NO_BREAK_SPACE) if len(part) <= A_PART else part for part in text.split(", ")]
+    return ", ".join(parts)
+
+
+def _is_web_address(url: str) -> bool:
+    return urlsplit(url).scheme in ("https", "http") and url.isascii() and url.isprintable()
+
+
+def _lines_of(url: str) -> list[str]:
+    """An address over several lines, none with anything in it but the address, so that it can be copied."""
+    lines = []
+    while url:
+        end = len(url) if len(url) <= MOST_OF_A_LINK else url.rfind("/", 10, MOST_OF_A_LINK) + 1 or MOST_OF_A_LINK
+        lines.append(url[:end])
+        url = url[end:]
+    return lines
