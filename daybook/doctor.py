@@ -2,22 +2,34 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import psycopg
+import structlog
 from psycopg_pool import PoolTimeout
 
-from daybook.app import App, NotMigrated, migration_folders, opened
-from daybook.heartbeat import last_beats
+from daybook.app import App, NotMigrated, migration_folders, now, opened
+from daybook.heartbeat import LastBeat, last_beats, silent
 from daybook.settings import Settings
+from daybook.worker import CONSUMER, VIEWS, publisher_part
 from ledger.embedded import EmbeddedPostgresError
 from ledger.migrate import MigrationRefused, pending
+from producers.following import feeds_of
+from producers.standing import Standing, standings
 
 MOST_BEHIND: Final = 50_000
 """Positions; a view that is further behind than this shows people an old queue."""
-DEAD_AFTER_S: Final = 60.0
+DEAD_AFTER_S: Final = 15.0
+"""A thread gives a sign of life far more often, whatever it does; its process writes it down every two seconds."""
+LATE_AFTER_S: Final = 300.0
+"""What is issued is told within seconds; after as long, something is wrong even if nothing says so."""
+log = structlog.get_logger("daybook.doctor")
+
+LAGS: Final = """
+    SELECT view, greatest(0, (SELECT coalesce(max(last_id), 0) FROM ledger.batches) - position) FROM books.positions ORDER BY 1
+"""
 PEOPLE_TO_CALL: Final = "make one with `daybook user add NAME --role admin` and `daybook login-link NAME`"
 
 
@@ -31,11 +43,12 @@ class Finding:
     what_to_do: str = ""
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Everything, from the outside in; what cannot be opened is the last finding."""
+def examine(settings: Settings, only: str = "") -> list[Finding]:
+    """Everything whose name begins with `only`, from the outside in; what cannot be opened is the one finding."""
     try:
         with opened(settings) as app:
-            return [*ready(app), *_more(app)]
+            found = [one for one in ready(app) if one.check.startswith(only)]
+            return [*found, *(look(app) for name, look in MORE.items() if name.startswith(only))]
     except NotMigrated as error:
         return [Finding("migrations", False, str(error), "run `daybook migrate`")]
     except (MigrationRefused, EmbeddedPostgresError) as error:
@@ -46,9 +59,9 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def ready(app: App) -> list[Finding]:
-    """What must be well for people to be served: database, migrations, views, and a worker where Kafka is configured."""
+    """What must be well: database, migrations, views; where Kafka is used, each thread of a worker, and each publisher."""
     try:
-        return [_database(app), _migrations(app), _views(app), *_workers(app)]
+        return [_database(app), _migrations(app), _views(app), *_worker(app)]
     except (psycopg.Error, PoolTimeout):
         return [Finding("database", False, "it does not answer", "see whether the server runs, then `daybook doctor`")]
 
@@ -60,37 +73,88 @@ def _database(app: App) -> Finding:
 
 
 def _migrations(app: App) -> Finding:
-    with app.database.connection() as connection:
-        lacking = pending(connection, migration_folders())
+    try:
+        with app.database.connection() as connection:
+            lacking = pending(connection, migration_folders())
+    except MigrationRefused as error:  # the database is ahead of this process, or not of this version at all
+        return Finding("migrations", False, str(error), "stop this version and start the new one")
     if lacking:
         return Finding("migrations", False, f"lacking {', '.join(lacking)}", "run `daybook migrate`")
     return Finding("migrations", True, "current")
 
 
 def _views(app: App) -> Finding:
-    behind = max(0, app.book.head() - app.views.position())
-    if behind > MOST_BEHIND:
+    if app.settings.kafka is None:
+        _try_to_follow(app)
+    if app.views.problem is not None:
+        return Finding("views", False, f"stopped: {app.views.problem[:300]}", "report this text; nothing recorded is lost")
+    with app.database.connection() as connection:
+        rows = connection.execute(LAGS.encode()).fetchall()
+    lags = ", ".join(f"{view} {behind}" for view, behind in rows)
+    if any(behind > MOST_BEHIND for _, behind in rows):
         todo = "see that `daybook worker` or `daybook web` runs; they bring the views up to date"
-        return Finding("views", False, f"{behind} positions behind", todo)
-    return Finding("views", True, f"{behind} positions behind")
+        return Finding("views", False, f"positions behind: {lags}", todo)
+    return Finding("views", True, f"positions behind: {lags}")
 
 
-def _workers(app: App) -> Iterator[Finding]:
+def _try_to_follow(app: App) -> None:
+    """On the embedded log no worker keeps the views: whoever asks brings them up to date, and sees what stops them."""
+    try:
+        app.views.follow()
+    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout):
+        raise  # the database is away: that is another finding
+    except Exception as error:
+        log.error("views_stopped", error=type(error).__name__, exc_info=error)
+
+
+def _worker(app: App) -> Iterator[Finding]:
+    """Where Kafka is used, every thread of a worker must be alive somewhere, and none may hang in a process that lives."""
     if app.settings.kafka is None:
         return
-    beats = [one for one in last_beats(app) if one.part.startswith("worker")]
-    alive = [one for one in beats if one.ago_s <= DEAD_AFTER_S]
-    if alive:
-        yield Finding("worker", True, f"{len(alive)} alive")
-        return
-    last = f"the last was seen {min(one.ago_s for one in beats):.0f} s ago" if beats else "none was ever seen"
-    yield Finding("worker", False, last, "start `daybook worker`; nothing is lost meanwhile")
+    beats = last_beats(app)
+    for part in (CONSUMER, VIEWS):
+        yield _alive(beats, part)
+    feeds = feeds_of(app.book)
+    for standing in standings(feeds, app.database):
+        yield _publisher(standing, _alive(beats, publisher_part(standing.publisher)))
 
 
-def _more(app: App) -> Iterator[Finding]:
-    """What only an operator at the machine can mend."""
-    for look in (_rights, _people, _keyring, _address, _dead_letters, _kafka):
-        yield look(app)
+def _alive(beats: Sequence[LastBeat], part: str) -> Finding:
+    check = f"worker {part}"
+    mine = [beat for beat in beats if beat.part == f"worker/{part}"]
+    alive = [beat for beat in mine if beat.ago_s <= DEAD_AFTER_S]
+    if hung := [beat for beat in silent(beats, DEAD_AFTER_S) if beat in mine]:
+        where = ", ".join(f"{beat.process} for {beat.ago_s:.0f} s" for beat in hung)
+        todo = "see its log, then restart that worker; nothing is lost"
+        return Finding(check, False, f"dead {part}: it says nothing, though its process lives: {where}", todo)
+    if not alive:
+        last = f"the last was seen {min(beat.ago_s for beat in mine):.0f} s ago" if mine else "none was ever seen"
+        return Finding(check, False, f"dead {part}: {last}", "start `daybook worker`; nothing is lost meanwhile")
+    if troubled := [beat.problem for beat in alive if beat.problem]:
+        return Finding(check, False, troubled[0], "do what the message says; it goes on by itself afterwards")
+    return Finding(check, True, f"{len(alive)} alive")
+
+
+def _publisher(standing: Standing, thread: Finding) -> Finding:
+    """Stopped until a person acts, in trouble, without a thread, or slow: the first of these is told."""
+    check, backlog = f"publisher {standing.publisher}", standing.backlog
+    if standing.stopped:
+        todo = f"decide from where, then `daybook publisher resume {standing.topic}`; docs/operations.md says how"
+        return Finding(check, False, f"stopped: {standing.problem}", todo)
+    if standing.problem is not None:
+        return Finding(check, False, standing.problem, "see that Kafka runs; it is tried again by itself")
+    if not thread.ok:
+        return Finding(check, False, thread.detail, thread.what_to_do)
+    waits_s = waiting_s(standing)
+    if waits_s > LATE_AFTER_S:
+        todo = "see the worker's log and Kafka; nothing is lost, and nothing is told twice"
+        return Finding(check, False, f"{backlog.count} wait, the oldest for {waits_s:.0f} s", todo)
+    return Finding(check, True, f"at position {standing.published}, {backlog.count} to tell")
+
+
+def waiting_s(standing: Standing) -> float:
+    """How long the oldest of what a publisher has still to tell has been waiting."""
+    return 0.0 if standing.backlog.oldest_at is None else max(0.0, (now() - standing.backlog.oldest_at).total_seconds())
 
 
 def _rights(app: App) -> Finding:
@@ -161,6 +225,17 @@ def _kafka(app: App) -> Finding:
     done = app.book.positions(f"kafka:{cluster}")
     behind = sum(max(0, end - done.get(place, -1) - 1) for place, end in ends.items())
     return Finding("kafka", True, f"cluster {cluster}, {behind} records not taken yet")
+
+
+MORE: Final[Mapping[str, Callable[[App], Finding]]] = {
+    "rights": _rights,
+    "people": _people,
+    "keyring": _keyring,
+    "address": _address,
+    "dead letters": _dead_letters,
+    "kafka": _kafka,
+}
+"""What only an operator at the machine can mend."""
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,18 +1,21 @@
 """What each command prints: the fixed JSON keys of `interfaces.md`, or a table for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
 from daybook.printing import as_json as print_json
-from daybook.printing import clean, console, decimal, money, notice, table
+from daybook.printing import counted, decimal, money, notice, say, table
 from domain.invoice import Draft, InvoiceLine
-from ledger.book import RecordedDeadLetter
-from ledger.keyring import PREFIX, Keyring, NotCipherText
+from ledger.keyring import Keyring, NotCipherText
 from projections import documents
+from projections.balances import Balance
+from projections.left_behind import Held, Unapproved
 from projections.queue import QueueLine, QueueRow
 from projections.views import Views
 from runs.generate import Outcome
+
+MOST_NAMED = 8
 
 
 def queue_rows(rows: Sequence[QueueRow], as_of: date, as_json: bool) -> None:
@@ -37,13 +40,13 @@ def queue_rows(rows: Sequence[QueueRow], as_of: date, as_json: bool) -> None:
         ],
         right=("Hours", "Amount", "Lines", "Unapproved", "Held"),
     )
-    counted = [row for row in rows if row.lines]
-    clients = len({row.client_id for row in counted})
-    totals = {row.currency: 0 for row in counted}
-    for row in counted:
+    ready = [row for row in rows if row.lines]
+    clients = len({row.client_id for row in ready})
+    totals = {row.currency: 0 for row in ready}
+    for row in ready:
         totals[row.currency] += row.net_minor
     shown = ", ".join(money(total, currency) for currency, total in sorted(totals.items())) or "nothing"
-    console().print(f"{clients} clients, {shown}")
+    say(f"{counted(clients, 'client')}, {shown}")
 
 
 def queue_lines(lines: Sequence[QueueLine], keyring: Keyring, as_json: bool) -> None:
@@ -71,6 +74,35 @@ def queue_lines(lines: Sequence[QueueLine], keyring: Keyring, as_json: bool) -> 
         ],
         right=("Quantity", "Price", "Net"),
     )
+
+
+def balances(found: Sequence[Balance], as_of: date, as_json: bool) -> None:
+    """What clients owe, by age, with the totals by currency."""
+    if as_json:
+        print_json(found)
+        return
+    table(
+        f"Balances as of {as_of}",
+        ("Client", "Outstanding", "Overdue", "Current", "1-30", "31-60", "61-90", "Over 90", "Credit"),
+        [
+            (
+                one.client_name,
+                money(one.outstanding_minor, one.currency),
+                *(
+                    money(amount, one.currency) if amount else ""
+                    for amount in (
+                        one.overdue_minor, one.current_minor, one.days_1_30_minor, one.days_31_60_minor, one.days_61_90_minor,
+                        one.days_over_90_minor, one.unapplied_minor,
+                    )
+                ),
+            )
+            for one in found
+        ],
+        right=("Outstanding", "Overdue", "Current", "1-30", "31-60", "61-90", "Over 90", "Credit"),
+    )  # fmt: skip
+    currencies = sorted({one.currency for one in found})
+    owed = {currency: sum(one.outstanding_minor for one in found if one.currency == currency) for currency in currencies}
+    say(f"outstanding: {', '.join(money(total, currency) for currency, total in owed.items()) or 'nothing'}")
 
 
 def _fields(line: QueueLine) -> dict[str, Any]:
@@ -122,6 +154,27 @@ def drafts(outcome: Outcome, as_of: date, as_json: bool) -> None:
     _refusals(outcome)
 
 
+def left_behind(held: Sequence[Held], unapproved: Sequence[Unapproved]) -> None:
+    """What a run leaves in the queue: held lines, and clients whose time nobody has approved yet."""
+    if held:
+        totals: dict[str, int] = {}
+        for one in held:
+            totals[one.currency] = totals.get(one.currency, 0) + one.net_minor
+        amounts = ", ".join(money(total, currency) for currency, total in sorted(totals.items()))
+        lines = counted(sum(one.lines for one in held), "held line")
+        say(f"{lines} ({amounts}) of {_clients(held)}: not issued, kept in the queue until released")
+    if unapproved:
+        minutes = sum(one.minutes for one in unapproved)
+        say(f"{minutes} min not approved yet of {_clients(unapproved)}: billed once approved (`daybook waiting`)")
+
+
+def _clients(rows: Sequence[Held | Unapproved]) -> str:
+    names = list(dict.fromkeys(row.client for row in rows))
+    more = len(names) - MOST_NAMED
+    listed = ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{counted(len(names), 'client')} ({listed})"
+
+
 def _draft(made: Draft) -> dict[str, Any]:
     """A draft under the keys of an invoice; it has no number yet."""
     return {
@@ -146,7 +199,8 @@ def _draft_line(one: InvoiceLine) -> dict[str, Any]:
     return {
         "line_no": one.line_no, "item_key": one.item_key, "description": line.description, "charge_type": line.charge_type,
         "service_from": line.service_from, "service_to": line.service_to, "quantity": line.quantity, "unit": line.unit,
-        "unit_price": line.unit_price, "net_minor": one.net_minor, "tax_code": one.tax_code, "tax_minor": one.tax_minor,
+        "unit_price": line.unit_price, "currency": line.currency, "net_minor": one.net_minor,
+        "tax_code": one.tax_code, "tax_minor": one.tax_minor,
         "account": line.account, "corrects": one.corrects, "rule": line.rule, "source_count": len(one.source_event_ids),
         "source_sha256": one.source_sha256, "source_event_ids": one.source_event_ids[: documents.MOST_SOURCES],
         "tax_percent": one.tax_percent, "arithmetic": line.arithmetic,
@@ -214,44 +268,6 @@ def invoices(found: Sequence[dict[str, Any]], as_json: bool) -> None:
     )
 
 
-def explanation(number: str, lines: Sequence[dict[str, Any]], keyring: Keyring, as_json: bool) -> None:
-    """Why lines are what they are, down to the messages they came from."""
-    for line in lines:
-        for event in line["source_events"]:
-            event["said"] = _said(event["said"], keyring)
-    if as_json:
-        print_json(lines)
-        return
-    out = console()
-    for line in lines:
-        told = [
-            f"{number} line {line['line_no']}: {line['description']}  [{line['item_key']}]",
-            f"  rule        {line['rule']}",
-            f"  arithmetic  {line['arithmetic']}",
-            f"  net         {line['net_minor']} minor, tax {line['tax_code']} {decimal(line['tax_percent'])} %",
-        ]
-        if line["corrects"]:
-            told.append(f"  corrects    {line['corrects']['number']} line {line['corrects']['line_no']}")
-        told += [f"  corrected   by {place['number']} line {place['line_no']}" for place in line["corrected_by"]]
-        for event in line["source_events"]:
-            where = f"{event['topic']}/{event['partition']}/{event['offset']}" if event["topic"] else "a person's decision"
-            told.append(f"  from        {event['event']} {event['event_id']} at {where}, batch {event['batch']}")
-        for one in told:
-            out.print(clean(one), markup=False)
-
-
-def _said(said: Any, keyring: Keyring) -> Any:
-    """What was said, personal text opened where its key is still known."""
-    match said:
-        case str() if said.startswith(PREFIX):
-            return opened(said, keyring)
-        case dict():
-            return {name: _said(value, keyring) for name, value in said.items()}
-        case list():
-            return [_said(value, keyring) for value in said]
-    return said
-
-
 def waiting(found: Sequence[dict[str, Any]], as_json: bool) -> None:
     """What waits, with its reason."""
     if as_json:
@@ -268,27 +284,20 @@ def waiting(found: Sequence[dict[str, Any]], as_json: bool) -> None:
     )
 
 
-def dead_letters(found: Sequence[RecordedDeadLetter], as_json: bool) -> None:
-    """Messages set aside; their bytes are shown to nobody here."""
-    rows = [
-        {
-            "topic": one.letter.topic,
-            "partition": one.letter.partition,
-            "offset": one.letter.offset,
-            "reason": one.letter.reason,
-            "error": one.letter.error,
-            "schema_id": one.letter.schema_id,
-            "first_seen": one.letter.first_seen,
-            "batch": one.batch_id,
-        }
-        for one in found
-    ]
-    if as_json:
-        print_json(rows)
-        return
+def dead_letters_json(letters: Iterable[dict[str, Any]]) -> None:
+    """Messages set aside, as they come: there may be more than memory holds. Their bytes are shown to nobody here."""
+    print_json(letters)
+
+
+def dead_letters(letters: Sequence[dict[str, Any]], before: int, count: int) -> None:
+    """Some of the messages set aside, and how many there are before and after them."""
+    names = ("topic", "partition", "offset", "reason", "error")
     table(
         "Dead letters",
         ("Topic", "Partition", "Offset", "Reason", "Error"),
-        [(r["topic"], r["partition"], r["offset"], r["reason"], r["error"]) for r in rows],
+        [tuple(one[name] for name in names) for one in letters],
         right=("Partition", "Offset"),
     )
+    after = before + len(letters)
+    if letters and count > after:
+        say(f"{before + 1} to {after} of {count}; {count - after} more: --offset {after}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from domain.ids import taken_back
 from domain.money import minor_digits
 from domain.rated import Member, RatedItem, RatedLine
 
@@ -150,7 +151,9 @@ def due_lines(
         # What is no longer rated in a currency takes its adjustments with it: there is nothing left to discount.
         beside = {line.currency: line for line in reversed(rated.lines)}
         wanted |= {
-            (a.currency, a.adjustment_id): _adjusted(a, beside[a.currency]) for a in adjustments if a.currency in beside
+            (a.currency, a.adjustment_id): _adjusted(a, beside[a.currency])
+            for a in _lasting(adjustments, stands.keys())
+            if a.currency in beside
         }
     sources = _sources(rated, adjustments, postings)
     members = rated.members if rated else ()
@@ -178,6 +181,19 @@ def due_lines(
                 )
             )
     return tuple(found)
+
+
+def _lasting(adjustments: Sequence[Adjustment], posted: Iterable[tuple[str, str]]) -> list[Adjustment]:
+    """The adjustments a client is to see: one taken back before either was invoiced leaves no two lines that cancel out."""
+    seen = {part for _, part in posted}
+    known = {a.adjustment_id for a in adjustments}
+    undone = {
+        one
+        for a in adjustments
+        if (opposite := taken_back(a.adjustment_id)) in known and not {a.adjustment_id, opposite} & seen
+        for one in (a.adjustment_id, opposite)
+    }
+    return [a for a in adjustments if a.adjustment_id not in undone]
 
 
 def _part(wanted: RatedLine | None, stands: Standing | None, joined: bool) -> list[tuple[RatedLine, LineReference | None, int]]:

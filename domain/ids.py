@@ -50,3 +50,8 @@ def ticket_item(contract_id: str | None, ticket_id: str, charge_type: str, perio
 def line_item(contract_id: str, line_id: str, period_start: date) -> str:
     """The item of one contract line's period."""
     return f"line/{_part(contract_id)}/{_part(line_id)}/{period_start.isoformat()}"
+
+
+def taken_back(adjustment_id: str) -> str:
+    """The id of the adjustment that takes another one back: derived, so that it can be taken back only once."""
+    return str(stream_id("taken back", adjustment_id))

@@ -7,6 +7,7 @@ from typing import Any
 
 from psycopg import Cursor
 
+from domain.ids import taken_back
 from projections.charges import due_line
 from projections.source_events import source_events
 
@@ -30,8 +31,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjusted:
-    """One person's change of the item's amount; `reason` is cipher text."""
+    """One person's change of the item's amount; `reason` is cipher text.
 
+    `takes_back` says that it undoes an earlier one, `taken_back` that a later one undid it.
+    """
+
+    adjustment_id: str
+    takes_back: bool
+    taken_back: bool
     amount_minor: int
     currency: str
     by: str
@@ -105,14 +112,14 @@ def item(cursor: Cursor[Any], client_id: str, item_key: str) -> Item | None:
 def _lines(cursor: Cursor[Any], client_id: str, item_key: str) -> tuple[tuple[dict[str, Any], ...], list[str]]:
     rows = cursor.execute(
         "SELECT line_no, description, service_from, service_to, quantity, unit, unit_price, currency, net_minor,"
-        " corrects_number, corrects_line_no, rule, arithmetic, line FROM due_lines"
+        " corrects_number, corrects_line_no, rule, arithmetic, line, charge_type FROM due_lines"
         " WHERE client_id = %s AND item_key = %s ORDER BY line_no",
         (client_id, item_key),
     ).fetchall()
     lines = tuple(
         {
-            "line_no": r[0], "description": r[1], "service_from": r[2], "service_to": r[3], "quantity": r[4], "unit": r[5],
-            "unit_price": r[6], "currency": r[7], "net_minor": r[8],
+            "line_no": r[0], "description": r[1], "charge_type": r[14], "service_from": r[2], "service_to": r[3],
+            "quantity": r[4], "unit": r[5], "unit_price": r[6], "currency": r[7], "net_minor": r[8],
             "corrects": {"number": r[9], "line_no": r[10]} if r[9] is not None else None, "rule": r[11], "arithmetic": r[12],
         }
         for r in rows
@@ -138,11 +145,19 @@ def _entries(cursor: Cursor[Any], client_id: str, entry_ids: Sequence[str]) -> t
 
 def _adjustments(cursor: Cursor[Any], client_id: str, item_key: str) -> tuple[tuple[Adjusted, ...], list[str]]:
     rows = cursor.execute(
-        "SELECT amount_minor, currency, adjusted_by, adjusted_at, reason, event_id FROM adjustments"
+        "SELECT amount_minor, currency, adjusted_by, adjusted_at, reason, event_id, adjustment_id FROM adjustments"
         " WHERE client_id = %s AND item_key = %s ORDER BY adjusted_at, adjustment_id",
         (client_id, item_key),
     ).fetchall()
-    made = tuple(Adjusted(amount_minor=r[0], currency=r[1], by=r[2], at=r[3], reason=r[4]) for r in rows)
+    known = {r[6] for r in rows}
+    undoing = {taken_back(adjustment_id) for adjustment_id in known}
+    made = tuple(
+        Adjusted(
+            adjustment_id=r[6], takes_back=r[6] in undoing, taken_back=taken_back(r[6]) in known, amount_minor=r[0],
+            currency=r[1], by=r[2], at=r[3], reason=r[4],
+        )
+        for r in rows
+    )  # fmt: skip
     return made, [r[5] for r in rows]
 
 

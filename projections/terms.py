@@ -76,3 +76,17 @@ def load_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, Cl
         for subject, topic, state in rows:
             states[subject].append(decode(topic, state))
     return {client_id: client_terms(client_id, found) for client_id, found in states.items()}
+
+
+def known_at(cursor: Cursor[Any], client_id: str, position: int) -> tuple[Catalogue, ClientTerms]:
+    """The catalogue and a client's terms as they were known at a position of the book: what a document of that day saw.
+
+    States are never changed, only added to, so that this stays the same whatever is said later.
+    """
+    rows = cursor.execute(
+        "SELECT t.subject, t.topic, t.state FROM terms t JOIN ledger.daybook_events e USING (event_id)"
+        " WHERE t.subject = ANY(%s) AND e.notification_id <= %s",
+        (["", client_id], position),
+    ).fetchall()
+    catalogue = catalogue_of(decode(topic, state) for subject, topic, state in rows if subject == "")
+    return catalogue, client_terms(client_id, [decode(topic, state) for subject, topic, state in rows if subject != ""])

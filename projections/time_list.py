@@ -8,16 +8,17 @@ from psycopg import Cursor
 
 PAGE = 200
 STATUSES = ("approved", "unapproved", "rejected", "withdrawn", "announced")
+UNAPPROVED = ("awaiting_approval", "amended_after_invoicing")
+"""What waits for a manager's approval alone, and stands beside its client in the queue; whatever else waits is stuck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeFilter:
-    """What to see; null fields leave all in. `client` is part of a name or id; `stuck` leaves only what waits."""
+    """What to see; null fields leave all in. `waits` is a reason, "stuck", or "any" for whatever waits."""
 
-    client: str | None = None
+    client_ids: tuple[str, ...] | None = None
     status: str | None = None
-    reason: str | None = None
-    stuck: bool = False
+    waits: str | None = None
     since: date | None = None
     until: date | None = None
 
@@ -63,15 +64,25 @@ class OtherWaiting:
     since: datetime
 
 
-_MATCHING: LiteralString = """
+_OF_CLIENTS: LiteralString = "(%(client_ids)s::text[] IS NULL OR w.client_id = ANY(%(client_ids)s))"
+_FOR_REASON: LiteralString = """(
+    %(waits)s::text IS NULL OR w.reason = %(waits)s OR (%(waits)s = 'any' AND w.reason IS NOT NULL)
+    OR (%(waits)s = 'stuck' AND w.reason <> ALL(%(unapproved)s))
+)"""
+_OTHERS: LiteralString = f"""
+    SELECT w.client_id, coalesce(c.name, w.client_id), w.what, w.id, w.reason, w.since, count(*) OVER ()
+    FROM waiting w LEFT JOIN clients c USING (client_id)
+    WHERE w.what <> 'time_entry' AND {_OF_CLIENTS} AND {_FOR_REASON}
+        AND (%(since)s::date IS NULL OR w.served_on >= %(since)s) AND (%(until)s::date IS NULL OR w.served_on <= %(until)s)
+    ORDER BY w.since DESC, w.client_id COLLATE "C", w.what, w.id COLLATE "C" LIMIT %(limit)s
+"""  # noqa: S608 - joined from constants of this file only
+_MATCHING: LiteralString = f"""
     FROM time_entries t
         LEFT JOIN waiting w ON w.client_id = t.client_id AND w.what = 'time_entry' AND w.id = t.time_entry_id
         LEFT JOIN clients c ON c.client_id = t.client_id
-    WHERE (%(client)s::text IS NULL OR strpos(lower(coalesce(c.name, '')), lower(%(client)s)) > 0
-            OR strpos(lower(t.client_id), lower(%(client)s)) > 0)
+    WHERE (%(client_ids)s::text[] IS NULL OR t.client_id = ANY(%(client_ids)s))
         AND (%(status)s::text IS NULL OR t.status = %(status)s)
-        AND (%(reason)s::text IS NULL OR w.reason = %(reason)s)
-        AND (NOT %(stuck)s OR w.reason IS NOT NULL)
+        AND {_FOR_REASON}
         AND (%(since)s::date IS NULL OR t.worked_on >= %(since)s)
         AND (%(until)s::date IS NULL OR t.worked_on <= %(until)s)
 """
@@ -114,22 +125,20 @@ def stuck_counts(cursor: Cursor[Any]) -> list[StuckCount]:
     return [StuckCount(reason=r[0], count=r[1], minutes=int(r[2])) for r in rows]
 
 
-def other_waiting(cursor: Cursor[Any], client: str | None, reason: str | None) -> list[OtherWaiting]:
-    """What waits and is no time entry (contract lines, charges, payments), at most one page."""
-    rows = cursor.execute(
-        "SELECT w.client_id, coalesce(c.name, w.client_id), w.what, w.id, w.reason, w.since"
-        " FROM waiting w LEFT JOIN clients c USING (client_id)"
-        " WHERE w.what <> 'time_entry' AND (%(reason)s::text IS NULL OR w.reason = %(reason)s)"
-        " AND (%(client)s::text IS NULL OR strpos(lower(coalesce(c.name, '')), lower(%(client)s)) > 0"
-        " OR strpos(lower(w.client_id), lower(%(client)s)) > 0)"
-        ' ORDER BY w.since DESC, w.client_id COLLATE "C", w.id COLLATE "C" LIMIT %(limit)s',
-        {"client": client, "reason": reason, "limit": PAGE},
-    ).fetchall()
-    return [OtherWaiting(client_id=r[0], client_name=r[1], what=r[2], id=r[3], reason=r[4], since=r[5]) for r in rows]
+def other_waiting(cursor: Cursor[Any], only: TimeFilter) -> tuple[int, list[OtherWaiting]]:
+    """What waits and is no time entry (contract lines, charges, payments): how many, and at most one page of them.
+
+    Such things have no status, so that a filter by status leaves none in.
+    """
+    if only.status is not None:
+        return 0, []
+    rows = cursor.execute(_OTHERS, {**_parameters(only), "limit": PAGE}).fetchall()
+    found = [OtherWaiting(client_id=r[0], client_name=r[1], what=r[2], id=r[3], reason=r[4], since=r[5]) for r in rows]
+    return (int(rows[0][6]) if rows else 0), found
 
 
 def _parameters(only: TimeFilter) -> dict[str, Any]:
     return {
-        "client": only.client, "status": only.status, "reason": only.reason, "stuck": only.stuck, "since": only.since,
-        "until": only.until,
+        "client_ids": list(only.client_ids) if only.client_ids is not None else None, "status": only.status,
+        "waits": only.waits, "since": only.since, "until": only.until, "unapproved": list(UNAPPROVED),
     }  # fmt: skip

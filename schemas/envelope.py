@@ -52,7 +52,8 @@ class _Envelope:
         }
         ids = [name for name in texts if name.endswith("_id") and name != "event_id"]
         ids += [name for name in ("code",) if name in texts]
-        self.names = [*ids, "source"]
+        # What begins a document's number is asked for by that number: it has to be as plain as an id, and may be empty.
+        self.names = [*ids, "source", *(name for name in ("prefix",) if name in texts)]
         self.required_names = [name for name in ids if not texts[name]]
         self.values = picker(self.names)
         self.required = picker(self.required_names)

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -128,6 +129,18 @@ def make_reachable_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="daybook-test-"))
     folder.chmod(0o755)
     return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of pytest-xdist hands over what its tests saw."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["saw"] = evidence.LINES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes it."""
+    evidence.LINES.extend(getattr(node, "workeroutput", {}).get("saw", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

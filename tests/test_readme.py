@@ -21,7 +21,7 @@ from tests.conftest import make_reachable_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMPOSE = "docker compose up --wait\n"
+COMPOSE = "docker compose up --wait kafka postgres\n"
 ALL_TESTS, SOME_TESTS = "./run test", "./run test tests/domain/test_money.py"
 WITHIN_S = 120.0
 
@@ -134,7 +134,8 @@ def test_compose_file_serves_the_addresses_of_the_broker_block() -> None:
     login = dict(re.findall(r"^ +POSTGRES_(USER|DB): (\w+)$", compose, re.MULTILINE))
     exported = dict(re.findall(r"^export (\w+)=(.*)$", BROKER[0], re.MULTILINE))
     assert exported["DAYBOOK_KAFKA"] in ports
-    server = next(port for port in ports if port != exported["DAYBOOK_KAFKA"])
+    server = exported["DAYBOOK_DATABASE_URL"].partition("@")[2].partition("/")[0]
+    assert server in ports
     assert exported["DAYBOOK_DATABASE_URL"] == f"postgresql://{login['USER']}@{server}/{login['DB']}"
 
 

@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 
-from daybook.web import api_read, api_write
+from daybook.web import api_balances, api_read, api_write
 
 router = APIRouter()
 router.include_router(api_read.router)
+router.include_router(api_balances.router)
 router.include_router(api_write.router)

@@ -1,69 +1,118 @@
-"""What the API shows: the queue, documents, what waits, time entries, dead letters."""
+"""What the API shows: the queue, documents, what waits, time entries, dead letters; each list as JSON or as CSV."""
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
+from psycopg import Cursor
 
 from daybook.app import App
 from daybook.printing import plain
 from daybook.showing import opened
-from daybook.web import listing, paging
+from daybook.web import listing, paging, sheets
 from daybook.web.access import installation, require
+from daybook.web.answers import DeadLetterOut, InvoiceOut, QueueLineOut, QueueRowOut, TimeEntryOut, WaitingOut
 from daybook.web.limits import limited
-from daybook.web.paging import Cursor, Limit, answered, listed
+from daybook.web.paging import AS_CSV, Asked, answered
+from daybook.web.paper import AS_PDF, pdf_of
 from daybook.web.people import Person
 from daybook.web.problems import DECLARED, Problem
-from daybook.web.shapes import (
-    Day,
-    DeadLetterOut,
-    Id,
-    InvoiceOut,
-    QueueLineOut,
-    QueueRowOut,
-    TimeEntryOut,
-    WaitingOut,
-)
+from daybook.web.shapes import Day, Id, Moment
 from projections import documents, queue
+from projections.invoice_list import client_names
 from projections.queue import Filter, QueueLine, QueueRow
+from projections.time_list import UNAPPROVED
 
 router = APIRouter(prefix="/api/v1", tags=["reading"], responses=DECLARED)
 
 EARLIEST: Final = date(2000, 1, 1)
 LOOK_AHEAD: Final = timedelta(days=366)
+MOST_DOCUMENTS: Final = 500
+VIEWER: Final = [Depends(require("viewer"))]
 
-OfClient = Annotated[Id | None, Query(alias="client", description="Only this client's id.")]
+OfClient = Annotated[Id | None, Query(alias="client", description="Only this client's id.", examples=["acme"])]
+Search = Annotated[Id | None, Query(description="Part of a client's name or id, in capitals or not.")]
 Since = Annotated[Day | None, Query(alias="from", description="Served on or after.")]
 Until = Annotated[Day | None, Query(alias="to", description="Served on or before.")]
-Number = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+Reason = Annotated[
+    Id | None, Query(description="Only what waits for this reason, e.g. awaiting_approval; `stuck`: for any but approval.")
+]
+KnownAt = Annotated[
+    Moment | None,
+    Query(
+        description="As it was known at an instant, e.g. 2026-06-01T09:00:00Z: folded for the asking.",
+        examples=["2026-06-01T09:00:00Z"],
+    ),
+]
+Number = Annotated[str, Path(examples=["INV-000001"], min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
-@router.get("/queue", response_model=list[QueueRowOut] | list[QueueLineOut], dependencies=[Depends(require("viewer"))])
+@router.get("/queue", response_model=list[QueueRowOut] | list[QueueLineOut], dependencies=VIEWER, responses=AS_CSV)
 def ready_for_invoicing(
     request: Request,
-    as_of: Annotated[Day | None, Query(description="The billing date (default: the business day).")] = None,
+    page: Asked,
+    as_of: Annotated[
+        Day | None, Query(description="The billing date (default: the business day).", examples=["2026-05-31"])
+    ] = None,
     client: OfClient = None,
+    search: Search = None,
     since: Since = None,
     until: Until = None,
     charge_type: Annotated[Id | None, Query(description="Only this charge type's code.")] = None,
     lines: Annotated[bool, Query(description="Every line, instead of one row a client and currency.")] = False,
-    limit: Limit = 1_000,
-    cursor: Cursor = None,
+    known_at: KnownAt = None,
 ) -> Response:
     """The ready-for-invoicing queue: a row a client and currency, or with `lines=true` every line."""
     app = installation(request)
-    day = billing_date(request, app, as_of)
     only = Filter(client_id=client, since=since, until=until, charge_type=charge_type)
-    if lines:
-        last = paging.after(cursor, str, bool, str, str)
-        with app.views.reading(as_of=day) as reading:
-            found, more = paging.page_of(queue.lines(reading, day, only), _line_key, last, limit)
-        return listed(request, [_line(app, one, request.state.person) for one in found], more)
-    last = paging.after(cursor, str, str, str)
-    with app.views.reading(as_of=day) as reading:
-        rows, more = paging.page_of(queue.rows(reading, day, only), _row_key, last, limit)
-    return listed(request, rows, more)
+    last = page.after(str, bool, str, str) if lines else page.after(str, str, str)
+    day = billing_date(request, app, as_of)
+    with app.views.reading(as_of=day, known_at=known(request, known_at)) as reading:
+        if lines:
+            return _lines(request, page, queue.lines(reading, day, only), reading, search, last)
+        found = [row for row in queue.rows(reading, day, only) if _is_meant(search, row.client_id, row.client_name)]
+    rows, more = paging.page_of(found, _row_key, last, page.limit)
+    return page.listed(request, rows, more, sheets.QUEUE)
+
+
+def known(request: Request, instant: datetime | None) -> datetime | None:
+    """The instant asked for; the book has to be folded up to it, so it is counted."""
+    if instant is not None:
+        limited(request, "known-at", request.state.person.name)
+    return instant
+
+
+def _is_meant(search: str | None, *texts: str) -> bool:
+    return search is None or any(search.casefold() in text.casefold() for text in texts)
+
+
+def _lines(
+    request: Request, page: paging.Page, lines: Sequence[QueueLine], reading: Cursor[Any], search: str | None, last: Any
+) -> Response:
+    app, person = installation(request), request.state.person
+    names = client_names(reading, sorted({line.client_id for line in lines})) if page.is_csv or search is not None else {}
+    meant = [line for line in lines if _is_meant(search, line.client_id, names.get(line.client_id, ""))]
+    found, more = paging.page_of(meant, _line_key, last, page.limit)
+    shown = [_line(app, line, person) for line in found]
+    if page.is_csv:
+        shown = [_flat(one, names.get(one["client_id"], one["client_id"])) for one in shown]
+    return page.listed(request, shown, more, sheets.LINES)
+
+
+def _flat(line: dict[str, Any], client_name: str) -> dict[str, Any]:
+    """A line without anything inside it."""
+    corrects, hold = line["corrects"], line["hold"] or {}
+    return {
+        **line,
+        "client_name": client_name,
+        "corrects": f"{corrects['number']} line {corrects['line_no']}" if corrects else None,
+        "held_by": hold.get("by"),
+        "held_at": hold.get("at"),
+        "hold_reason": hold.get("reason"),
+    }
 
 
 def billing_date(request: Request, app: App, given: date | None) -> date:
@@ -93,7 +142,7 @@ def _line_key(line: QueueLine) -> tuple[str, bool, str, str]:
 
 
 def _line(app: App, line: QueueLine, person: Person) -> dict[str, Any]:
-    shown: dict[str, Any] = plain(line)
+    shown = asdict(line)
     if line.hold is not None:
         shown["hold"]["reason"] = _personal(app, line.hold["reason"], person)
     return shown
@@ -104,24 +153,35 @@ def _personal(app: App, text: str | None, person: Person) -> str | None:
     return opened(text, app.book.keyring) if text is not None and person.may("biller") else None
 
 
-@router.get("/invoices", response_model=list[InvoiceOut], dependencies=[Depends(require("viewer"))])
+@router.get("/invoices", response_model=list[InvoiceOut], dependencies=VIEWER, responses=AS_CSV)
 def invoices(
-    request: Request, client: OfClient = None, limit: Annotated[int, Query(ge=1, le=500)] = 100, cursor: Cursor = None
+    request: Request,
+    page: Asked,
+    client: OfClient = None,
+    search: Annotated[Id | None, Query(description="Part of a number, or of a client's name or id.")] = None,
+    known_at: KnownAt = None,
 ) -> Response:
-    """Issued documents in order of issue, each with its lines."""
-    last = paging.after(cursor, str, int, str)
-    with installation(request).views.reading() as reading:
-        page = listing.documents_after(reading, client, last, limit + 1)
-        more = page[limit - 1].key if len(page) > limit else None
-        found = [one for place in page[:limit] for one in documents.invoices(reading, place.client_id, place.number)]
-    return listed(request, found, more)
+    """Issued documents in order of issue, each with its lines (at most 500 at a time); as CSV without them."""
+    last = page.after(str, int, str)
+    most = page.limit if page.is_csv else min(page.limit, MOST_DOCUMENTS)
+    with installation(request).views.reading(known_at=known(request, known_at)) as reading:
+        places = listing.documents_after(reading, client, search, last, most + 1)
+        more = places[most - 1].key if len(places) > most else None
+        if page.is_csv:
+            return page.listed(request, [place.head for place in places[:most]], more, sheets.INVOICES)
+        found = [one for place in places[:most] for one in documents.invoices(reading, place.client_id, place.number)]
+    return page.listed(request, found, more, sheets.INVOICES)
 
 
-@router.get("/invoices/{number:path}", response_model=InvoiceOut, dependencies=[Depends(require("viewer"))])
+@router.get("/invoices/{number:text}.pdf", response_class=Response, dependencies=VIEWER, responses=AS_PDF)
+def invoice_pdf(request: Request, number: Number) -> Response:
+    """One issued document as its client receives it: a tagged PDF (PDF/UA-1), always the same bytes for the same reader."""
+    return pdf_of(request, request.state.person, number)
+
+
+@router.get("/invoices/{number:path}", response_model=InvoiceOut, dependencies=VIEWER)
 def invoice(request: Request, number: Number) -> Response:
     """One issued document with its lines."""
-    if number.endswith(".pdf"):
-        raise Problem(404, "no-pdf", "No PDF yet", "PDF comes with a later version.", "Ask without .pdf for the figures.")
     with installation(request).views.reading() as reading:
         found = documents.invoices(reading, number=number)
     if not found:
@@ -131,52 +191,62 @@ def invoice(request: Request, number: Number) -> Response:
     return answered(plain(found[0]))
 
 
-@router.get("/waiting", response_model=list[WaitingOut], dependencies=[Depends(require("viewer"))])
-def waiting(request: Request, client: OfClient = None, limit: Limit = 1_000, cursor: Cursor = None) -> Response:
+@router.get("/waiting", response_model=list[WaitingOut], dependencies=VIEWER, responses=AS_CSV)
+def waiting(request: Request, page: Asked, client: OfClient = None, reason: Reason = None, known_at: KnownAt = None) -> Response:
     """What is kept and not billed, and why."""
-    last = paging.after(cursor, str, str, str, str)
-    with installation(request).views.reading() as reading:
-        found, more = paging.page_of(documents.waiting(reading, client), _waiting_key, last, limit)
-    return listed(request, found, more)
+    last = page.after(str, str, str, str)
+    with installation(request).views.reading(known_at=known(request, known_at)) as reading:
+        meant = [one for one in documents.waiting(reading, client) if _waits_for(reason, one["reason"])]
+    found, more = paging.page_of(meant, _waiting_key, last, page.limit)
+    return page.listed(request, found, more, sheets.WAITING)
+
+
+def _waits_for(asked: str | None, reason: str) -> bool:
+    return asked in (None, reason) or (asked == "stuck" and reason not in UNAPPROVED)
 
 
 def _waiting_key(one: dict[str, Any]) -> tuple[str, str, str, str]:
     return one["client_id"], one["what"], f"{one['since']:%Y-%m-%dT%H:%M:%S.%f}", one["id"]
 
 
-@router.get("/time-entries", response_model=list[TimeEntryOut], dependencies=[Depends(require("viewer"))])
+@router.get("/time-entries", response_model=list[TimeEntryOut], dependencies=VIEWER, responses=AS_CSV)
 def time_entries(
     request: Request,
+    page: Asked,
     client: OfClient = None,
+    search: Search = None,
     since: Annotated[Day | None, Query(alias="from", description="Worked on or after.")] = None,
     until: Annotated[Day | None, Query(alias="to", description="Worked on or before.")] = None,
-    status: Annotated[Id | None, Query(description="Only in this state, e.g. logged or approved.")] = None,
+    status: Annotated[Id | None, Query(description="Only in this state, e.g. unapproved or approved.")] = None,
     waiting: Annotated[bool, Query(description="Only those that wait for something.")] = False,
-    limit: Limit = 1_000,
-    cursor: Cursor = None,
+    reason: Reason = None,
+    known_at: KnownAt = None,
 ) -> Response:
     """Time entries: who logged them, who approved them, and which are stuck and why."""
     app = installation(request)
-    last = paging.after(cursor, str, str)
-    only = listing.EntryFilter(client_id=client, since=since, until=until, status=status, waiting=waiting)
-    with app.views.reading() as reading:
-        found = listing.time_entries_after(reading, only, last, limit + 1)
-    more = (found[limit - 1]["client_id"], found[limit - 1]["time_entry_id"]) if len(found) > limit else None
-    for one in found[:limit]:
+    last = page.after(str, str)
+    only = listing.EntryFilter(
+        client_id=client, since=since, until=until, status=status, waiting=waiting, reason=reason, search=search
+    )
+    with app.views.reading(known_at=known(request, known_at)) as reading:
+        found = listing.time_entries_after(reading, only, last, page.limit + 1)
+    at_end = found[: page.limit]
+    more = (at_end[-1]["client_id"], at_end[-1]["time_entry_id"]) if len(found) > page.limit else None
+    for one in at_end:
         one["note"] = _personal(app, one["note"], request.state.person)
-    return listed(request, found[:limit], more)
+    return page.listed(request, at_end, more, sheets.TIME_ENTRIES)
 
 
-@router.get("/dead-letters", response_model=list[DeadLetterOut], dependencies=[Depends(require("admin"))])
+@router.get("/dead-letters", response_model=list[DeadLetterOut], dependencies=[Depends(require("admin"))], responses=AS_CSV)
 def dead_letters(
     request: Request,
+    page: Asked,
     reason: Annotated[Id | None, Query(description="Only of this reason, e.g. undecodable.")] = None,
-    limit: Limit = 1_000,
-    cursor: Cursor = None,
 ) -> Response:
     """Messages that could not be read or trusted; what was in them is shown to nobody here."""
-    last = paging.after(cursor, int, int)
+    last = page.after(int, int)
     with installation(request).database.connection() as connection, connection.cursor() as reading:
-        found = listing.dead_letters_after(reading, reason, last, limit + 1)
-    more = (found[limit - 1]["batch"], found[limit - 1]["number"]) if len(found) > limit else None
-    return listed(request, found[:limit], more)
+        found = listing.dead_letters_after(reading, reason, last, page.limit + 1)
+    at_end = found[: page.limit]
+    more = (at_end[-1]["batch"], at_end[-1]["number"]) if len(found) > page.limit else None
+    return page.listed(request, at_end, more, sheets.DEAD_LETTERS)

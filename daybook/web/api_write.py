@@ -10,11 +10,13 @@ from fastapi.responses import Response
 from daybook.app import App, now
 from daybook.web import events
 from daybook.web.access import installation, require
+from daybook.web.answers import Decided, Generated, Handled
 from daybook.web.api_read import billing_date
+from daybook.web.door import Door
 from daybook.web.limits import limited
 from daybook.web.once import OncePerKey
 from daybook.web.problems import DECLARED, Problem
-from daybook.web.shapes import AdjustRequest, Decided, Event, Generated, GenerateRequest, Handled, HoldRequest
+from daybook.web.shapes import AdjustRequest, Event, GenerateRequest, HoldRequest
 from domain.invoice import Document, InvoiceIssued
 from ledger.book import Batch
 from projections.views import ViewsBehind
@@ -22,10 +24,13 @@ from runs import decide
 from runs.generate import Outcome, Refusal, generate
 
 log = structlog.get_logger("daybook.web")
-router = APIRouter(prefix="/api/v1", tags=["deciding"], responses=DECLARED, dependencies=[Depends(require("biller"))])
+router = APIRouter(
+    prefix="/api/v1", tags=["deciding"], responses=DECLARED, dependencies=[Depends(require("biller"))], route_class=Door
+)
 
 _WHAT_TO_DO = {
     "changed": "Look at the client's queue again, and confirm the figure it has now.",
+    "number_taken": "Another series has printed this number: give one of the two another prefix (InvoiceSeriesDefined).",
     "as_of_before_series": "The series has a later document: generate as of that day or later.",
     "unknown_tax_code": "Define the tax code, or correct it on the client, charge type or contract line; then generate again.",
     "unknown_client": "Check the client's id.",

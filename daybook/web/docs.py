@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
+from daybook.web.docs_events import event_schemas
 from daybook.web.people import ROLES, Role
 from daybook.web.problems import ProblemDetails
+from daybook.web.shapes import MOST_EVENTS
 
 router = APIRouter(include_in_schema=False)
 
@@ -21,6 +23,60 @@ Send `Authorization: Bearer TOKEN` (`daybook token add NAME --role ROLE` makes o
 Lists go on where the `Link` header says. Writes take an `Idempotency-Key`.
 What is refused is answered as problem+json: `detail` says what is wrong, `what_to_do` what to do.
 """
+
+_ITEM: Final = {"client_id": "$response.body#/0/client_id", "item_key": "$response.body#/0/item_key", "reason": "why"}
+
+
+def _link(operation: str, says: str, **given: Any) -> dict[str, Any]:
+    return {"operationRef": f"#/paths/{operation}", "description": says, **given}
+
+
+LINKS: Final[dict[str, dict[str, Any]]] = {
+    "/api/v1/invoices": {
+        "links": {
+            "document": _link(
+                "~1api~1v1~1invoices~1%7Bnumber%7D/get", "One document.", parameters={"number": "$response.body#/0/number"}
+            )
+        }
+    },
+    "/api/v1/queue": {
+        "links": {
+            "hold": _link("~1api~1v1~1items~1hold/post", "Hold a line (with lines=true).", requestBody=_ITEM),
+            "release": _link("~1api~1v1~1items~1release/post", "Release a held line.", requestBody=_ITEM),
+            "adjust": _link(
+                "~1api~1v1~1items~1adjust/post", "Change what a line costs.", requestBody={**_ITEM, "amount_minor": -1}
+            ),
+            "waiting": _link(
+                "~1api~1v1~1waiting/get",
+                "What of a client waits.",
+                parameters={"client": "$response.body#/0/client_id"},
+            ),
+            "generate": _link(
+                "~1api~1v1~1invoices~1generate/post",
+                "Issue what was seen.",
+                requestBody={
+                    "as_of": "2026-05-31",
+                    "confirmed": [
+                        {name: f"$response.body#/0/{name}" for name in ("client_id", "currency", "net_minor")},
+                    ],
+                },
+            ),
+        }
+    },
+    **{
+        f"/api/v1/items/{done}": {
+            "links": {
+                "release": _link(
+                    "~1api~1v1~1items~1release/post",
+                    "Release it again.",
+                    requestBody={"client_id": "$response.body#/client_id", "item_key": "$response.body#/item_key", "reason": "x"},
+                )
+            }
+        }
+        for done in ("hold", "adjust")
+    },
+}
+"""Where an answer leads, for OpenAPI."""
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -62,7 +118,12 @@ def _described(web: FastAPI) -> dict[str, Any]:
     parts = schema.setdefault("components", {})
     ref = "#/components/schemas/{model}"
     problem = ProblemDetails.model_json_schema(ref_template=ref)
-    parts.setdefault("schemas", {}).update({**problem.pop("$defs", {}), ProblemDetails.__name__: problem})
+    schemas = parts.setdefault("schemas", {})
+    event = event_schemas()
+    event["Event"]["example"] = schemas["Event"]["example"]
+    schemas.update({**problem.pop("$defs", {}), ProblemDetails.__name__: problem, **event})
+    several = schema["paths"]["/api/v1/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]["anyOf"][1]
+    several |= {"minItems": 1, "maxItems": MOST_EVENTS}
     parts["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "cookie", "name": "__Host-daybook" if web.state.secure else "daybook"},
@@ -75,6 +136,9 @@ def _described(web: FastAPI) -> dict[str, Any]:
                 continue
             for answer in operation["responses"].values():
                 _only_problems(answer)
+            for parameter in operation.get("parameters", ()):
+                parameter["schema"] = _without_null(parameter["schema"])
+            operation["responses"]["200"] |= LINKS.get(route.path_format or "", {})
             operation["security"] = [] if role is None else [{"token": []}, {"session": []}]
             if role is not None:
                 operation["x-daybook-role"] = role
@@ -89,14 +153,25 @@ def _only_problems(answer: dict[str, Any]) -> None:
         content.pop("application/json", None)
 
 
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter may be left out, but no address can say null."""
+    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    return {**{name: value for name, value in schema.items() if name != "anyOf"}, **kinds[0]} if len(kinds) == 1 else schema
+
+
 def operations(web: FastAPI) -> list[RouteContext]:
     """Every route with an operation behind it."""
     return [one for one in iter_route_contexts(web.routes) if isinstance(one.original_route, APIRoute)]
 
 
 def needed_role(route: RouteContext) -> Role | None:
-    """The role that a route asks for, or none where everybody may; the highest where it asks twice."""
-    roles = [role for role in _roles(route.dependant) if role in ROLES]
+    """The role that a route asks for, or none where everybody may."""
+    return highest_role(route.dependant)
+
+
+def highest_role(dependant: Dependant) -> Role | None:
+    """The role that something asks for; the highest where it asks twice."""
+    roles = [role for role in _roles(dependant) if role in ROLES]
     return max(roles, key=ROLES.index) if roles else None
 
 

@@ -5,12 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
+
 from daybook import feeding
 from daybook.app import App
 from daybook.web.problems import Problem
 from daybook.web.shapes import MOST_EVENTS, Event
 from schemas.codec import encode
 from schemas.json_lines import from_object
+
+log = structlog.get_logger("daybook.web")
 
 _ONE_AT_A_TIME: Final = threading.Lock()
 """On the embedded log one loop runs at a time: a second one would wait for it, and perhaps for longer than it runs."""
@@ -51,7 +55,10 @@ def take(app: App, given: Sequence[Event]) -> list[dict[str, Any]]:
     known = _in_book(app, readable)
     with _ONE_AT_A_TIME:
         feeding.feed(app, [one.row for one in readable if one.row is not None], feeding.Fed())
-    app.views.catch_up()
+    try:
+        app.views.catch_up()
+    except Exception as error:  # the facts are in the book, whatever stops the views
+        log.error("views_stopped", error=type(error).__name__, exc_info=error)
     _judge(app, readable, before, known)
     return [one.answer() for one in said]
 

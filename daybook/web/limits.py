@@ -26,6 +26,8 @@ RATES: Final[dict[str, Rate]] = {
     "events": Rate(120, 60),
     "decide": Rate(120, 60),
     "rate-as-of": Rate(60, 60),
+    "known-at": Rate(10, 60),
+    "pdf": Rate(60, 60),
 }
 
 

@@ -6,15 +6,19 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from psycopg import Cursor
 
+from projections.documents import STANDING, STANDS, standing
+from projections.time_list import UNAPPROVED
+
 Key = tuple[Any, ...]
 
 
 class DocumentPlace(NamedTuple):
-    """Where a document stands in the order of issue, and whose it is."""
+    """Where a document stands in the order of issue, whose it is, and what it comes to."""
 
     key: tuple[str, int, str]
     client_id: str
     number: str
+    head: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class EntryFilter:
     until: date | None = None
     status: str | None = None
     waiting: bool = False
+    reason: str | None = None
+    search: str | None = None
 
 
 _ENTRY_COLUMNS: Final = (
@@ -39,32 +45,52 @@ _ENTRIES: Final[LiteralString] = """
         t.billable_minutes, t.note, w.reason, w.since
     FROM time_entries t
         LEFT JOIN waiting w ON w.client_id = t.client_id AND w.what = 'time_entry' AND w.id = t.time_entry_id
+        LEFT JOIN clients c ON c.client_id = t.client_id
     WHERE (%(client_id)s::text IS NULL OR t.client_id = %(client_id)s)
       AND (%(since)s::date IS NULL OR t.worked_on >= %(since)s)
       AND (%(until)s::date IS NULL OR t.worked_on <= %(until)s)
       AND (%(status)s::text IS NULL OR t.status = %(status)s)
       AND (NOT %(waiting)s OR w.reason IS NOT NULL)
+      AND (%(reason)s::text IS NULL OR w.reason = %(reason)s OR (%(reason)s = 'stuck' AND w.reason <> ALL(%(unapproved)s)))
+      AND (%(search)s::text IS NULL OR strpos(lower(coalesce(c.name, '')), lower(%(search)s)) > 0
+            OR strpos(lower(t.client_id), lower(%(search)s)) > 0)
       AND (%(last_client)s::text IS NULL OR (t.client_id, t.time_entry_id) > (%(last_client)s, %(last_entry)s))
     ORDER BY t.client_id, t.time_entry_id LIMIT %(limit)s
 """
 
 
-def documents_after(cursor: Cursor[Any], client_id: str | None, last: Key | None, limit: int) -> list[DocumentPlace]:
-    """Documents in order of issue, after the one of a key."""
-    rows = cursor.execute(
-        "SELECT issued_on::text, position, number, client_id FROM invoices"
-        " WHERE (%(client)s::text IS NULL OR client_id = %(client)s)"
-        ' AND (%(day)s::text IS NULL OR (issued_on::text, position, number COLLATE "C") > (%(day)s, %(position)s, %(number)s))'
-        ' ORDER BY issued_on::text, position, number COLLATE "C" LIMIT %(limit)s',
-        {
-            "client": client_id,
-            "day": last[0] if last else None,
-            "position": last[1] if last else 0,
-            "number": last[2] if last else "",
-            "limit": limit,
-        },
-    ).fetchall()
-    return [DocumentPlace((r[0], r[1], r[2]), r[3], r[2]) for r in rows]
+_HEAD: Final = (
+    "number", "kind", "client_id", "client_name", "currency", "issued_on", "due_on", "net_minor", "tax_minor", "total_minor",
+)  # fmt: skip
+_DOCUMENTS: Final[LiteralString] = f"""
+    SELECT i.number, i.kind, i.client_id, coalesce(c.name, i.client_id), i.currency, i.issued_on, i.due_on, i.net_minor,
+        i.tax_minor, i.total_minor, i.issued_on::text, i.position, {STANDS}
+    FROM invoices i LEFT JOIN clients c ON c.client_id = i.client_id {STANDING}
+    WHERE (%(client)s::text IS NULL OR i.client_id = %(client)s)
+      AND (%(search)s::text IS NULL OR strpos(lower(coalesce(c.name, '')), lower(%(search)s)) > 0
+            OR strpos(lower(i.client_id), lower(%(search)s)) > 0 OR strpos(lower(i.number), lower(%(search)s)) > 0)
+      AND (%(day)s::text IS NULL
+            OR (i.issued_on::text, i.position, i.number COLLATE "C") > (%(day)s, %(position)s, %(number)s))
+    ORDER BY i.issued_on::text, i.position, i.number COLLATE "C" LIMIT %(limit)s
+"""
+
+
+def documents_after(
+    cursor: Cursor[Any], client_id: str | None, search: str | None, last: Key | None, limit: int
+) -> list[DocumentPlace]:
+    """Documents in order of issue, after the one of a key; `search` is part of a number or of a client's name or id."""
+    given = {
+        "client": client_id,
+        "search": search,
+        "day": last[0] if last else None,
+        "position": last[1] if last else 0,
+        "number": last[2] if last else "",
+        "limit": limit,
+    }
+    return [
+        DocumentPlace((r[10], r[11], r[0]), r[2], r[0], {**dict(zip(_HEAD, r[:10], strict=True)), **standing(*r[12:15])})
+        for r in cursor.execute(_DOCUMENTS, given).fetchall()
+    ]
 
 
 def time_entries_after(cursor: Cursor[Any], only: EntryFilter, last: Key | None, limit: int) -> list[dict[str, Any]]:
@@ -75,6 +101,9 @@ def time_entries_after(cursor: Cursor[Any], only: EntryFilter, last: Key | None,
         "until": only.until,
         "status": only.status,
         "waiting": only.waiting,
+        "reason": only.reason,
+        "unapproved": list(UNAPPROVED),
+        "search": only.search,
         "last_client": last[0] if last else None,
         "last_entry": last[1] if last else None,
         "limit": limit,

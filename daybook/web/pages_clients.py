@@ -28,7 +28,7 @@ def client_page(request: Request, person: Viewer, client_id: str) -> Response:
         waiting = documents.waiting(cursor, client_id)[:MOST_LINES]
         issued = invoice_rows(cursor, client_id=client_id)
     if terms.latest is None and not rows and not waiting and not issued:
-        raise NothingThere(f"no client {client_id}: see the queue")
+        raise NothingThere(f"There is no client {client_id}")
     return page(
         request, person, "client.html", client_id=client_id, client=terms.latest, contracts=terms.contracts, rows=rows,
         waiting=waiting, issued=issued, view=View(as_of=today, today=today), behind=behind,

@@ -3,11 +3,12 @@
 import json
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from psycopg import Cursor
 
 from daybook.app import App
 from daybook.web.access import installation
@@ -16,10 +17,11 @@ from daybook.web.pages_item import Biller
 from daybook.web.pages_queue import Viewer
 from daybook.web.pages_render import from_htmx, page
 from daybook.web.pages_runs import Desk, Run, RunUnderWay
-from daybook.web.pages_view import View, caught_up, read_day, read_view, rows_of, totals_of
+from daybook.web.pages_view import View, caught_up, read_day, read_view, resolved, rows_of, totals_of
 from projections.invoice_list import client_names
+from projections.queue import QueueRow
 from runs.errors import NothingThere, Refused
-from runs.generate import Confirmed, plan
+from runs.generate import Confirmed, Outcome, plan
 
 MOST_CONFIRMED: Final = 50_000
 _MAKING: Final = threading.Lock()
@@ -63,19 +65,27 @@ def confirmation(request: Request, person: Biller) -> Response:
     view = read_view(request.query_params, app.settings.business_date())
     behind = not caught_up(app)
     with app.views.reading(as_of=view.as_of) as cursor:
-        totals = totals_of(rows_of(cursor, view))
-        named = View(as_of=view.as_of, today=view.today, client=view.client)
-        chosen = sorted({row.client_id for row in rows_of(cursor, named)}) if view.client else None
-    planned = plan(app.views, view.as_of, chosen)
+        view = resolved(cursor, view)
+        rows = _concerned(cursor, view)
+    chosen = sorted({row.client_id for row in rows}) if view.client else None
+    # Nobody is asked to confirm figures that are about to change, nor to wait for them without a word.
+    planned = Outcome() if view.faults or behind else plan(app.views, view.as_of, chosen)
     confirmed = [[one.client_id, one.currency, one.net_minor] for one in planned.drafts]
     with app.views.reading() as cursor:
         concerned = {one.client_id for one in planned.drafts} | {one.client_id for one in planned.refused}
         names = client_names(cursor, sorted(concerned))
+    drafts = sorted(planned.drafts, key=lambda one: (names.get(one.client_id, one.client_id).casefold(), one.currency))
     return page(
-        request, person, "generate.html", view=view, drafts=planned.drafts, refused=planned.refused, names=names,
-        sums=sums_of(planned.drafts), totals=totals, behind=behind, under_way=desk(request).under_way(),
-        confirmed=json.dumps(confirmed), only=json.dumps(chosen) if chosen is not None else "",
+        request, person, "generate.html", view=view, drafts=drafts, refused=planned.refused, names=names,
+        sums=sums_of(planned.drafts), totals=totals_of(rows), held=[row for row in rows if row.held_lines], behind=behind,
+        under_way=desk(request).under_way(), confirmed=json.dumps(confirmed), status=422 if view.misread else 200,
+        only=json.dumps(chosen) if chosen is not None else "",
     )  # fmt: skip
+
+
+def _concerned(cursor: Cursor[Any], view: View) -> list[QueueRow]:
+    """The queue's rows of the clients that a run would take: days served and charge type do not narrow a run."""
+    return rows_of(cursor, replace(view, since=None, until=None, type_code=None))
 
 
 @router.post("/generate")
@@ -89,7 +99,7 @@ def start(
     """Starts the run with the figures that were confirmed; a client whose figures differ by then is refused."""
     limited(request, "generate", person.name)
     app = installation(request)
-    day = read_day(as_of, "As of", [])
+    day = read_day(as_of, "as_of", {})
     figures, chosen = read_confirmed(confirmed), read_only(only)
     if day is None or figures is None or (only and chosen is None):
         raise Refused("the confirmation could not be read: open Generate All again")

@@ -28,7 +28,12 @@ from runs.errors import NothingThere, Refused
 
 MOST_REASON: Final = 500
 MOST_MINOR: Final = 10**15
-SAID: Final = {"hold": "Held: it stays off the run until it is released.", "release": "Released.", "adjust": "Adjusted."}
+SAID: Final = {
+    "hold": "Held: it stays off the run until it is released.",
+    "release": "Released.",
+    "adjust": "Adjusted.",
+    "take-back": "Taken back: the adjustment and its opposite both stay on record.",
+}
 
 router = APIRouter(include_in_schema=False)
 Biller = Annotated[Person, Depends(require("biller"))]
@@ -98,6 +103,21 @@ def adjust(
         return decide.adjust(book, found, minor, found.currency or about.currency, reason=text(), by=person.name, at=at)
 
     return _decided(request, person, about, "adjust", run)
+
+
+@router.post("/queue/take-back")
+def take_back(
+    request: Request, person: Biller, about: Targeted, reason: Reason = "", adjustment: Annotated[str, Form()] = ""
+) -> Response:
+    """Takes an adjustment back by its opposite, with a reason."""
+    text = _reason(reason)
+    return _decided(
+        request,
+        person,
+        about,
+        "take-back",
+        lambda book, found, at: decide.take_back(book, found, read_id(adjustment), reason=text(), by=person.name, at=at),
+    )
 
 
 def _reason(given: str) -> Callable[[], str]:
@@ -175,7 +195,7 @@ def _item(request: Request, person: Person, about: Target, *, said: str = "", wr
         found = item(cursor, about.client_id, about.item_key)
         name = client_names(cursor, [about.client_id]).get(about.client_id, about.client_id)
     if found is None and not from_htmx(request):
-        raise NothingThere(f"no item {about.item_key!r} of {about.client_id}: see the queue")
+        raise NothingThere(f"There is no item {about.item_key!r} of {about.client_id}")
     template = "_item.html" if from_htmx(request) else "item.html"
     return page(
         request, person, template, item=found, view=view, client_name=name, client_id=about.client_id, inline=from_htmx(request),

@@ -9,17 +9,17 @@ from psycopg import Cursor
 from daybook.app import App
 from daybook.web.access import installation, require
 from daybook.web.pages_render import dom_id, from_htmx, page
-from daybook.web.pages_view import View, read_id, read_view, reading, rows_of, totals_of
+from daybook.web.pages_view import View, read_id, read_text, read_view, reading, resolved, rows_of, totals_of
 from daybook.web.people import Person
 from projections import documents, queue
+from projections.finding import charge_types
 from projections.invoice_list import client_names
+from projections.names import suggested_clients
 from projections.queue import QueueLine
-from projections.terms import load_catalogue
-from projections.time_list import stuck_counts
+from projections.time_list import UNAPPROVED, stuck_counts
 
-PAGE: Final = 1_000
+PAGE: Final = 500
 MOST_LINES: Final = 500
-UNAPPROVED: Final = ("awaiting_approval", "amended_after_invoicing")
 
 router = APIRouter(include_in_schema=False)
 Viewer = Annotated[Person, Depends(require("viewer"))]
@@ -31,20 +31,24 @@ def queue_page(request: Request, person: Viewer) -> Response:
     app = installation(request)
     view = read_view(request.query_params, app.settings.business_date())
     with reading(app, request, person, view.as_of) as (cursor, behind):
+        view = resolved(cursor, view)
         rows = rows_of(cursor, view)
         stuck = [one for one in stuck_counts(cursor) if one.reason not in UNAPPROVED]
-        charge_types = _charge_types(cursor)
+        types = charge_types(cursor)
     first = (view.page - 1) * PAGE
     return page(
         request, person, "queue.html", view=view, rows=rows[first : first + PAGE], totals=totals_of(rows), stuck=stuck,
-        charge_types=charge_types, behind=behind, pages=-(-len(rows) // PAGE), count=len(rows),
+        charge_types=types, behind=behind, pages=-(-len(rows) // PAGE), count=len(rows),
+        status=422 if view.misread else 200,
     )  # fmt: skip
 
 
-def _charge_types(cursor: Cursor[Any]) -> list[tuple[str, str]]:
-    """(code, name) of what time can be charged as, by name."""
-    known = load_catalogue(cursor).charge_types
-    return sorted(((code, line.states[-1].name) for code, line in known.items()), key=lambda pair: pair[1].casefold())
+@router.get("/queue/clients")
+def client_options(request: Request, person: Viewer, client: str = "") -> Response:
+    """What a client field offers while somebody types: the first few clients that have the text in their name or id."""
+    with installation(request).views.reading() as cursor:
+        found = suggested_clients(cursor, read_text(client))
+    return page(request, person, "_clients.html", clients=found)
 
 
 @router.get("/queue/lines")
@@ -53,6 +57,7 @@ def lines_page(request: Request, person: Viewer, client_id: str, currency: str) 
     app = installation(request)
     view = read_view(request.query_params, app.settings.business_date())
     with reading(app, request, person, view.as_of) as (cursor, _):
+        view = resolved(cursor, view)
         context = client_lines(cursor, view, read_id(client_id), read_id(currency))
     template = "_lines.html" if from_htmx(request) else "lines.html"
     return page(request, person, template, view=view, inline=from_htmx(request), **context)
@@ -84,6 +89,7 @@ def updated_client(
 ) -> Response:
     """A client's row, opened, and the totals, after somebody decided something: what htmx puts in their place."""
     with reading(app, request, person, view.as_of) as (cursor, _):
+        view = resolved(cursor, view)
         rows = rows_of(cursor, view)
         context = client_lines(cursor, view, client_id, currency)
     own = [row for row in rows if row.client_id == client_id and row.currency == currency]

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from daybook import printing
+from daybook.web.pages_said import said
 from daybook.web.pages_words import REASONS, event_name, refusal
 from daybook.web.people import Person
 from domain.money import minor_digits
@@ -79,9 +80,9 @@ def environment() -> Environment:
         finalize=_shown,
     )
     made.filters.update(
-        day=day, days=days, decimal=printing.decimal, dom_id=dom_id, event=event_name, figure=figure, hours=hours,
-        minutes=minutes, moment=moment, money=money, path=path, price=price, quantity=quantity, query=query, reason=reason,
-        refusal=refusal, unit=unit,
+        counted=printing.counted, day=day, days=days, decimal=printing.decimal, dom_id=dom_id, event=event_name, figure=figure,
+        hours=hours, minutes=minutes, moment=moment, money=money, path=path, price=price, quantity=quantity, query=query,
+        reason=reason, refusal=refusal, said=said, unit=unit,
     )  # fmt: skip
     return made
 

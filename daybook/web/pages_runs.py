@@ -4,14 +4,14 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
 import structlog
 
 from daybook.app import App, now
-from runs.errors import Refused
+from runs.errors import AsOfBeforeSeries, Refused
 from runs.generate import Confirmed, Outcome, generate
 
 log = structlog.get_logger("daybook.web")
@@ -75,6 +75,9 @@ class Desk:
                 app.open_today()
             outcome = generate(app.views, as_of, run.started_at, client_ids=client_ids, confirmed=confirmed, progress=run.moved)
             app.views.catch_up()
+            outcome.stages.end("catch up after")
+            # The page of a run shows totals only: the lines of 5,000 documents are not kept in memory for it.
+            outcome.documents = [replace(document, lines=()) for document in outcome.documents]
             return outcome
 
         threading.Thread(target=_carry_out, args=(run, work), name=f"run-{run.run_id}", daemon=True).start()
@@ -95,8 +98,10 @@ def _carry_out(run: Run, work: Callable[[], Outcome]) -> None:
     """Whatever happens is noted on the run: nobody else waits for this thread."""
     try:
         run.outcome = work()
+    except AsOfBeforeSeries as error:
+        run.wrong = f"{str(error).partition(';')[0]}. Nothing was issued: generate as of that later day."
     except Refused as error:
-        run.wrong = str(error)
+        run.wrong = f"{error}."
     except Exception as error:
         run.wrong = "Daybook failed at this. What was issued before stands; what was not can be generated again."
         log.error("run_failed", run=run.run_id, exc_info=error)
@@ -105,4 +110,5 @@ def _carry_out(run: Run, work: Callable[[], Outcome]) -> None:
         log.info(
             "invoices_generated", run=run.run_id, as_of=str(run.as_of), by=run.by, documents=len(run.outcome.documents),
             refused=len(run.outcome.refused), ms=round((run.ended_at - run.started_at).total_seconds() * 1000),
+            stages_ms=run.outcome.stages.ms,
         )  # fmt: skip

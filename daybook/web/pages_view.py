@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -15,6 +15,8 @@ from daybook.web.limits import limited
 from daybook.web.pages_render import query
 from daybook.web.people import Person
 from projections import queue
+from projections.finding import Named, charge_types, clients, near
+from projections.names import clients_matching
 from projections.queue import Filter, QueueRow
 from projections.views import ViewsBehind
 
@@ -26,7 +28,12 @@ FIRST_YEAR, LAST_YEAR = 1990, 2190
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """The filters of the queue page; `faults` says which of them could not be understood and were left out."""
+    """The filters of the queue page.
+
+    `faults` says by field what could not be understood: then no figures are shown, for they would be those of another question.
+    `typed` keeps what was typed there.
+    `clients` and `type_code` are what the texts stand for, once `resolved` has looked; null leaves all in.
+    """
 
     as_of: date
     today: date
@@ -35,16 +42,24 @@ class View:
     until: date | None = None
     charge_type: str = ""
     page: int = 1
-    faults: tuple[str, ...] = ()
+    faults: Mapping[str, str] = field(default_factory=dict)
+    typed: Mapping[str, str] = field(default_factory=dict)
+    clients: tuple[Named, ...] | None = None
+    type_code: str | None = None
 
     @property
     def narrowed(self) -> bool:
         """Something is left out."""
         return bool(self.client or self.since or self.until or self.charge_type)
 
+    @property
+    def misread(self) -> bool:
+        """A date is none, so that nobody can say what was asked for."""
+        return bool(self.faults.keys() & {"as_of", "from", "to"})
+
     def only(self, client_id: str | None = None) -> Filter:
-        """The same for the queue's query; names are matched afterwards."""
-        return Filter(client_id=client_id, since=self.since, until=self.until, charge_type=self.charge_type or None)
+        """The same for the queue's query; clients are matched afterwards."""
+        return Filter(client_id=client_id, since=self.since, until=self.until, charge_type=self.type_code)
 
     def asked(self, **more: Any) -> str:
         """The filters as a query string, with more beside them; a page's number is not kept."""
@@ -56,25 +71,28 @@ class View:
 
 
 def read_view(given: Mapping[str, str], today: date) -> View:
-    """The view that an address asks for; what is not understood is left out and named."""
-    faults: list[str] = []
-
-    def a_day(name: str, label: str) -> date | None:
-        return read_day(given.get(name, ""), label, faults)
-
-    since, until = a_day("from", "From"), a_day("to", "To")
-    if since is not None and until is not None and until < since:
-        faults.append(f"The dates are the wrong way round: from {since} to {until}.")
+    """The view that an address asks for; what is not understood is named by its field."""
+    faults: dict[str, str] = {}
+    since, until = read_span(given, faults)
     return View(
-        as_of=a_day("as_of", "As of") or today,
+        as_of=read_day(given.get("as_of", ""), "as_of", faults) or today,
         today=today,
         client=read_text(given.get("client", "")),
         since=since,
         until=until,
         charge_type=read_text(given.get("charge_type", "")),
         page=read_page(given.get("page", "")),
-        faults=tuple(faults),
+        faults=faults,
+        typed={name: read_text(given.get(name, "")) for name in ("as_of", "from", "to") if name in given},
     )
+
+
+def resolved(cursor: Cursor[Any], view: View) -> View:
+    """The view with its client and charge type looked up; whoever or whatever nobody knows is a fault of its field."""
+    faults = dict(view.faults)
+    clients = find_clients(cursor, view.client, faults)
+    code = find_code(charge_types(cursor), view.charge_type, faults) if view.charge_type else None
+    return replace(view, clients=clients, type_code=code, faults=faults)
 
 
 def view_of_query(text: str, today: date) -> View:
@@ -82,8 +100,45 @@ def view_of_query(text: str, today: date) -> View:
     return read_view(dict(parse_qsl(text[:2_000])), today)
 
 
-def read_day(text: str, label: str, faults: list[str]) -> date | None:
-    """A date as forms send it, or null; adds to the faults what is none."""
+def find_clients(cursor: Cursor[Any], text: str, faults: dict[str, str]) -> tuple[Named, ...] | None:
+    """The clients a text means, null where nothing was typed; a text that means nobody is a fault."""
+    if not text:
+        return None
+    found = tuple(clients_matching(cursor, text))
+    if not found:
+        faults["client"] = f"No client matches “{text}”.{_perhaps(text, clients(cursor))}"
+    return found
+
+
+def find_code(known: Sequence[Named], text: str, faults: dict[str, str]) -> str | None:
+    """The charge type whose code or name a text is, or of whose name alone it is a part."""
+    wanted = text.casefold()
+    whole = [code for code, name in known if wanted in (code.casefold(), name.casefold())]
+    part = [(code, name) for code, name in known if wanted in name.casefold()]
+    if whole or len(part) == 1:
+        return whole[0] if whole else part[0][0]
+    if part:
+        faults["charge_type"] = f"“{text}” could be {' or '.join(name for _, name in part[:5])}."
+    else:
+        faults["charge_type"] = f"No charge type matches “{text}”."
+    return None
+
+
+def _perhaps(text: str, known: Sequence[Named]) -> str:
+    close = near(text, known)
+    return f" Did you mean {' or '.join(one.name for one in close[:3])}?" if close else ""
+
+
+def read_span(given: Mapping[str, str], faults: dict[str, str]) -> tuple[date | None, date | None]:
+    """The days from and to which somebody wants to see, in that order."""
+    since, until = read_day(given.get("from", ""), "from", faults), read_day(given.get("to", ""), "to", faults)
+    if since is not None and until is not None and until < since:
+        faults["to"] = f"This is before {since}, where it starts."
+    return since, until
+
+
+def read_day(text: str, name: str, faults: dict[str, str]) -> date | None:
+    """A date as forms send it, or null; what is none is a fault of its field."""
     text = text.strip()
     if not text:
         return None
@@ -92,7 +147,7 @@ def read_day(text: str, label: str, faults: list[str]) -> date | None:
     except ValueError:
         found = date.min
     if not FIRST_YEAR <= found.year <= LAST_YEAR:
-        faults.append(f"{label}: “{text[:20]}” is no date such as 2026-05-31; it was left out.")
+        faults[name] = f"“{text[:20]}” is no date such as 2026-05-31."
         return None
     return found
 
@@ -142,26 +197,39 @@ class Totals:
     lines: int
     by_currency: tuple[tuple[str, int], ...]
     held_lines: int
+    held_by_currency: tuple[tuple[str, int], ...]
     unapproved_minutes: int
 
 
 def rows_of(cursor: Cursor[Any], view: View) -> list[QueueRow]:
-    """The queue's rows that a view leaves in."""
-    found = queue.rows(cursor, view.as_of, view.only())
-    wanted = view.client.casefold()
-    return [row for row in found if wanted in row.client_name.casefold() or wanted in row.client_id.casefold()]
+    """The queue's rows that a view leaves in; none where it could not be understood."""
+    if view.faults:
+        return []
+    found = queue.rows(cursor, view.as_of, view.only(_only_one(view)))
+    if view.clients is None:
+        return found
+    wanted = {client_id for client_id, _ in view.clients}
+    return [row for row in found if row.client_id in wanted]
+
+
+def _only_one(view: View) -> str | None:
+    return view.clients[0][0] if view.clients is not None and len(view.clients) == 1 else None
 
 
 def totals_of(rows: Sequence[QueueRow]) -> Totals:
     """The sums of some rows: a client without lines is not counted."""
     sums: dict[str, int] = {}
+    held: dict[str, int] = {}
     for row in rows:
         if row.lines:
             sums[row.currency] = sums.get(row.currency, 0) + row.net_minor
+        if row.held_lines:
+            held[row.currency] = held.get(row.currency, 0) + row.held_minor
     return Totals(
         clients=len({row.client_id for row in rows if row.lines}),
         lines=sum(row.lines for row in rows),
         by_currency=tuple(sorted(sums.items())),
         held_lines=sum(row.held_lines for row in rows),
+        held_by_currency=tuple(sorted(held.items())),
         unapproved_minutes=sum(row.unapproved_minutes for row in rows),
     )

@@ -28,6 +28,7 @@ REASONS: Final[dict[str, Reason]] = {
     "not_yet_supported": Reason("Not billed by this version", "Kept until a version of Daybook bills it."),
     "unmatched_payment": Reason("Payment for an unknown invoice", "It is tried again when that number is issued."),
     "wrong_currency": Reason("Other currency than its item", "Correct the currency upstream."),
+    "entry_not_seen": Reason("Decided, never logged", "Send the entry, or see whose id the decision meant."),
 }
 
 STATUSES: Final = {
@@ -41,6 +42,7 @@ STATUSES: Final = {
 REFUSALS: Final = {
     "changed": "The figure changed after you confirmed it.",
     "unknown_tax_code": "A tax code is missing or unknown on the invoice date.",
+    "number_taken": "Another number series already printed its number: give one of the two series another prefix.",
     "as_of_before_series": "Its number series already has a later document.",
 }
 

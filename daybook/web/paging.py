@@ -4,20 +4,67 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
 from daybook.printing import plain
 from daybook.web.problems import Problem
+from daybook.web.sheets import MEDIA_TYPE, MOST_ROWS, Sheet, sheet
 
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
 
 MOST: Final = 5_000
-Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
+USUAL: Final = 1_000
+Limit = Annotated[int | None, Query(ge=1, le=MOST, description=f"How many at most (default {USUAL}; a CSV has all).")]
+Format = Annotated[Literal["json", "csv"], Query(description="`csv` is the whole list, for a spreadsheet.")]
+AS_CSV: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The list.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "headers": {"Link": {"description": "Where it goes on, if it does.", "schema": {"type": "string"}}},
+    }
+}
+"""What a list may also answer, for OpenAPI."""
 Cursor = Annotated[str | None, Query(max_length=4_000, description="Where to go on: from the Link header of the page before.")]
+
+
+class Page:
+    """Which part of a list was asked for, and in which form."""
+
+    def __init__(self, limit: Limit = None, cursor: Cursor = None, format: Format = "json") -> None:
+        self.is_csv = format == "csv"
+        self._is_bounded = limit is not None
+        self.limit = limit or (MOST_ROWS if self.is_csv else USUAL)
+        self._cursor = cursor
+
+    def after(self, *kinds: type) -> Key | None:
+        """The key to go on behind; raises Problem."""
+        return after(self._cursor, *kinds)
+
+    def listed(self, request: Request, rows: Sequence[Any], more: Key | None, of: Sheet) -> Response:
+        """The part in the form asked for; a list too long for a spreadsheet is refused, never cut off unseen."""
+        if not self.is_csv:
+            response = answered([plain(row) for row in rows])
+        elif more is None or self._is_bounded:
+            response = sheet(of, rows)
+        else:
+            raise Problem(
+                422,
+                "too-many-rows",
+                "Too long for a spreadsheet",
+                f"The list has more than {self.limit} rows.",
+                "Narrow it with the filters, or read it in parts with `limit` and the Link header.",
+            )
+        if more is not None:
+            url = request.url.include_query_params(cursor=cursor_of(more))
+            response.headers["link"] = f'<{url.path}?{url.query}>; rel="next"'
+        return response
+
+
+Asked = Annotated[Page, Depends()]
 
 
 def after(cursor: str | None, *kinds: type) -> Key | None:
@@ -59,15 +106,6 @@ def page_of(rows: Sequence[Row], key_of: Callable[[Row], Key], last: Key | None,
     while 0 < end < len(rest) and key_of(rest[end]) == key_of(rest[end - 1]):
         end += 1
     return list(rest[:end]), key_of(rest[end - 1]) if end < len(rest) else None
-
-
-def listed(request: Request, rows: Sequence[Any], more: Key | None) -> Response:
-    """A page as a list of objects; the Link header says where it goes on."""
-    response = answered([plain(row) for row in rows])
-    if more is not None:
-        url = request.url.include_query_params(cursor=cursor_of(more))
-        response.headers["link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return response
 
 
 def answered(value: Any, status: int = 200) -> Response:

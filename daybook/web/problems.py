@@ -112,11 +112,25 @@ class Problem(Exception):
         )
 
 
+AT_A_PAGE: Final = {
+    "nothing-there": ("", "Check the address, or find it again in the queue, under Time or under Invoices."),
+    "no-address": (
+        "There is nothing at this address.", "Check it, or find what you look for in the queue, under Time or under Invoices.",
+    ),
+    "invalid": ("The address is not as Daybook's own pages write it.", "Go back, and follow the link again."),
+    "bad-request": ("", "Go back, and follow the link again."),
+}  # fmt: skip
+"""What is wrong (null: what a program is told) and what to do, for people at a page."""
+
+
 def answer(request: Request, problem: Problem) -> Response:
     """The answer for whoever asks: programs ask below /api, or for JSON; everybody else gets a page."""
     if wants_json(request.url.path, request.headers.get("accept", "")):
         return problem.response()
-    response = page(problem.title, [problem.detail, problem.what_to_do], status=problem.status)
+    name = problem.body["type"].rpartition(":")[2]
+    detail, what_to_do = AT_A_PAGE.get(name, ("", problem.what_to_do))
+    said = [detail or f"{problem.detail.rstrip('.')}.", what_to_do.replace("`", "")]
+    response = page(problem.title, said, status=problem.status)
     response.headers.update(problem.headers)
     return response
 
@@ -223,7 +237,7 @@ def add_handlers(app: FastAPI) -> None:
 def _of_http(error: HTTPException) -> Problem:
     match error.status_code:
         case 404:
-            name, title, todo = "nothing-there", "Not there", "Check the address; /docs lists every operation."
+            name, title, todo = "no-address", "Not there", "Check the address; /docs lists every operation."
         case 405:
             name, title, todo = "method", "Not that way", "Use a method that the Allow header names."
         case 413:

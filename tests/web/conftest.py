@@ -23,7 +23,7 @@ from tests.saying import Row, approved, said
 
 TODAY = date(2026, 5, 31)
 BASE = "http://127.0.0.1:8000"
-HOLD_ALL = {name: Rate(100_000, 1) for name in ("sign-in", "generate", "events", "decide", "rate-as-of")}
+HOLD_ALL = {name: Rate(100_000, 1) for name in ("sign-in", "generate", "events", "decide", "rate-as-of", "known-at", "pdf")}
 
 BASICS: Sequence[Row] = (
     said("ProviderDefined"),
@@ -31,6 +31,15 @@ BASICS: Sequence[Row] = (
     said("ChargeTypeDefined"),
     said("InvoiceSeriesDefined"),
     said("InvoiceSeriesDefined", code="CREDIT", prefix="CN-", document="credit_note"),
+)
+
+OFFICE: Sequence[Row] = (
+    *BASICS,
+    said("ClientDefined"),
+    said("ClientDefined", client_id="buildco", name="Buildco Ltd"),
+    *approved("e1"),
+    *approved("e2", client_id="buildco", worked_minutes=90),
+    said("TimeEntryLogged", time_entry_id="e3", worked_minutes=30),
 )
 
 
@@ -87,16 +96,7 @@ def web(postgres: Server, migrated_template: str, tmp_path_factory: pytest.TempP
 def office(postgres: Server, migrated_template: str, tmp_path: Path) -> Iterator[Web]:
     """An installation of the test's own: two clients with approved time, in May 2026."""
     for made in _web(postgres, migrated_template, tmp_path):
-        made.feed(
-            [
-                *BASICS,
-                said("ClientDefined"),
-                said("ClientDefined", client_id="buildco", name="Buildco Ltd"),
-                *approved("e1"),
-                *approved("e2", client_id="buildco", worked_minutes=90),
-                said("TimeEntryLogged", time_entry_id="e3", worked_minutes=30),
-            ]
-        )
+        made.feed(OFFICE)
         yield made
 
 

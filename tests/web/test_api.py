@@ -64,7 +64,7 @@ def test_from_queue_to_invoices(office: Web) -> None:
     assert [invoice["number"] for invoice in invoices] == ["INV-000001", "INV-000002"]
     assert set(invoices[0]) >= INVOICE_KEYS
     assert client.get(f"{API}/invoices/INV-000002").json() == invoices[1]
-    for missing in ("INV-000003", "INV-000001.pdf", "%00", "%ff"):
+    for missing in ("INV-000003", "INV-000003.pdf", "%00", "%ff"):
         assert client.get(f"{API}/invoices/{missing}").status_code in (404, 422)
     assert [row["lines"] for row in client.get(f"{API}/queue").json()] == [0]
 
@@ -329,3 +329,26 @@ def test_another_day_is_rated_for_the_asking(office: Web) -> None:
     client = office.program("viewer")
     assert client.get(f"{API}/queue?as_of=2026-05-19").json() == []
     assert len(client.get(f"{API}/queue?as_of=2026-06-30").json()) == 2
+
+
+def test_payment_by_event_settles_the_invoice_and_shows_in_the_balances(office: Web) -> None:
+    client = office.program("admin")
+    confirmed_now = confirmed(client.get(f"{API}/queue").json())
+    client.post(f"{API}/invoices/generate", json={"as_of": "2026-05-31", "confirmed": confirmed_now})
+    paid = {"topic": "daybook.payments", "type": "PaymentReceived", "event": {
+        "event_id": "0b6b3c5e-8f0c-4a57-9a53-0d7c5b1f1faa", "source": "bank", "occurred_at": "2026-05-31T10:00:00Z",
+        "client_id": "acme", "payment_id": "p1", "amount_minor": 20_000, "currency": "GBP",
+        "received_at": "2026-05-31T09:00:00Z", "method": "bank", "invoice_numbers": ["INV-000001"],
+    }}  # fmt: skip
+    assert [one["outcome"] for one in client.post(f"{API}/events", json=paid).json()] == ["recorded"]
+    first, second = client.get(f"{API}/invoices").json()
+    assert (first["status"], first["outstanding_minor"]) == ("settled", 0)
+    assert (second["status"], second["outstanding_minor"]) == ("open", 27_000)
+    acme, buildco = client.get(f"{API}/balances").json()
+    assert (acme["client_name"], acme["outstanding_minor"], acme["unapplied_minor"]) == ("Acme Corp", 0, 2_000)
+    assert (buildco["outstanding_minor"], buildco["current_minor"], buildco["overdue_minor"]) == (27_000, 27_000, 0)
+    (later,) = client.get(f"{API}/balances?as_of=2026-08-15&client=buildco").json()
+    assert (later["overdue_minor"], later["days_31_60_minor"]) == (27_000, 27_000)
+    sheet = client.get(f"{API}/balances?format=csv").text
+    assert "buildco,Buildco" in sheet
+    assert ",270.00,0.00," in sheet

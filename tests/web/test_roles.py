@@ -17,7 +17,8 @@ from tests.web.conftest import Web
 
 OPEN = {
     ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics"), ("GET", "/docs"), ("GET", "/openapi.json"),
-    ("GET", "/sign-in"), ("GET", "/sign-in/{secret}"), ("POST", "/sign-in/{secret}"), ("POST", "/sign-out"), ("MOUNT", "/static"),
+    ("GET", "/sign-in"), ("GET", "/sign-in/oidc"), ("GET", "/sign-in/oidc/callback"), ("GET", "/sign-in/oidc/leave"),
+    ("GET", "/sign-in/{secret}"), ("POST", "/sign-in/{secret}"), ("POST", "/sign-out"), ("MOUNT", "/static"),
 }  # fmt: skip
 """What everybody may reach, and nothing else."""
 
@@ -113,3 +114,15 @@ def test_operation_is_open_from_its_role_up_and_to_nobody_else(
             assert answer.status_code == 403, (name, answer.status_code)
             if path.startswith("/api/"):
                 assert answer.json()["type"] == "urn:daybook:problem:not-allowed"
+
+
+@pytest.mark.parametrize("path", sorted(DECIDING))
+@pytest.mark.parametrize("body", [b"", b"{", b"\x00", b"\xff\xfe", b"[" * 20_000, b"null", b'"' + b"x" * 900_000 + b'"'], ids=len)
+def test_nobody_learns_what_is_wrong_with_a_body_that_they_may_not_send(
+    web: Web, clients: dict[str, TestClient], path: str, body: bytes
+) -> None:
+    headers = {"content-type": "application/json"}
+    assert web.anonymous().post(path, content=body, headers=headers).status_code == 401
+    for who in ("viewer session", "viewer token"):
+        assert clients[who].post(path, content=body, headers=headers).status_code == 403
+    assert clients["biller token"].post(path, content=body, headers=headers).status_code in (400, 422)
