@@ -12,6 +12,7 @@ from projections import documents
 from projections.balances import Balance
 from projections.left_behind import Held, Unapproved
 from projections.queue import QueueLine, QueueRow
+from projections.time_list import StuckCount
 from projections.views import Views
 from runs.generate import Outcome
 
@@ -166,6 +167,13 @@ def left_behind(held: Sequence[Held], unapproved: Sequence[Unapproved]) -> None:
     if unapproved:
         minutes = sum(one.minutes for one in unapproved)
         say(f"{minutes} min not approved yet of {_clients(unapproved)}: billed once approved (`daybook waiting`)")
+
+
+def stuck(found: Sequence[StuckCount]) -> None:
+    """What no run bills before somebody settles what stops it."""
+    if found:
+        reasons = ", ".join(f"{one.reason} {one.count}" for one in found[:MOST_NAMED])
+        say(f"{sum(one.count for one in found)} stuck ({reasons}): not billed until settled (`daybook waiting`)")
 
 
 def _clients(rows: Sequence[Held | Unapproved]) -> str:

@@ -1,6 +1,7 @@
 """Issued documents as people and programs read them, and what explains each of their lines."""
 
 from typing import Any, LiteralString
+from urllib.parse import unquote
 
 from psycopg import Cursor
 
@@ -101,3 +102,14 @@ def waiting(cursor: Cursor[Any], client_id: str | None = None) -> list[dict[str,
         {"client_id": r[0], "what": r[1], "id": r[2], "reason": r[3], "since": r[4], "minutes": r[5], "served_on": r[6]}
         for r in rows
     ]
+
+
+def waits(cursor: Cursor[Any], item_key: str) -> str | None:
+    """Why the time entry or contract line of an item waits, if it does."""
+    kind, _, rest = item_key.partition("/")
+    id_ = unquote(rest) if kind == "time" else "/".join(unquote(part) for part in rest.split("/")[:2])
+    row = cursor.execute(
+        "SELECT reason FROM waiting WHERE id = %s AND what = %s LIMIT 1",
+        (id_, "time_entry" if kind == "time" else "contract_line"),
+    ).fetchone()
+    return row[0] if row is not None else None

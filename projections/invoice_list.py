@@ -8,6 +8,7 @@ from psycopg import Cursor
 
 from domain.client_account import ClientDefined
 from domain.terms import Catalogue
+from projections.documents import STANDING, STANDS, standing
 from projections.terms import known_at
 
 PAGE = 200
@@ -27,6 +28,8 @@ class InvoiceRow:
     net_minor: int
     tax_minor: int
     total_minor: int
+    outstanding_minor: int
+    status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,8 @@ _NAME_AS_ISSUED: LiteralString = """
 _ONE_PAGE: LiteralString = f"""
     WITH page AS (SELECT i.* {_MATCHING} {_LAST_FIRST} LIMIT %(limit)s OFFSET %(offset)s)
     SELECT i.number, i.kind, i.client_id, coalesce(was.name, i.client_id), i.currency, i.issued_on, i.due_on, i.net_minor,
-        i.tax_minor, i.total_minor
-    FROM page i LEFT JOIN LATERAL ({_NAME_AS_ISSUED}) was ON true {_LAST_FIRST}
+        i.tax_minor, i.total_minor, {STANDS}
+    FROM page i LEFT JOIN LATERAL ({_NAME_AS_ISSUED}) was ON true {STANDING} {_LAST_FIRST}
 """  # noqa: S608 - joined from constants of this file only
 
 
@@ -71,7 +74,7 @@ def invoice_rows(cursor: Cursor[Any], client: str | None = None, client_id: str 
     return [
         InvoiceRow(
             number=r[0], kind=r[1], client_id=r[2], client_name=r[3], currency=r[4], issued_on=r[5], due_on=r[6],
-            net_minor=r[7], tax_minor=r[8], total_minor=r[9],
+            net_minor=r[7], tax_minor=r[8], total_minor=r[9], **standing(*r[10:13]),
         )
         for r in rows
     ]  # fmt: skip

@@ -101,7 +101,12 @@ def _explained(cursor: Any, what: str, line: int | None, client_id: str | None) 
         raise NothingThere(f"no document {what} with a line {line}: see `daybook explain {what}`")
     if "/" not in what:
         raise NothingThere(f"no document {what}: see `daybook invoices`, or `daybook queue --lines` for what is not issued yet")
-    meant = find_item(cursor, what, client_id)
+    try:
+        meant = find_item(cursor, what, client_id)
+    except NothingThere:
+        if found_waiting := documents.waits(cursor, what):
+            raise NothingThere(f"{what} is not in the queue: it waits, {found_waiting}; see `daybook waiting`") from None
+        raise
     if line is not None:
         raise typer.BadParameter(f"{what} is an item of the queue: it has no line {line}")
     found = item(cursor, meant.client_id, meant.item_key)

@@ -19,7 +19,7 @@ def event_schemas() -> dict[str, Any]:
     return {
         **lines,
         "Event": {
-            "description": "One fact as in a JSON-lines file; docs/events.md says what the fields mean.",
+            "description": "One fact as in a JSON-lines file; docs/wire.md says what it may hold.",
             "oneOf": [{"$ref": ref} for ref in mapping.values()],
             "discriminator": {"propertyName": "type", "mapping": mapping},
         },

@@ -48,7 +48,7 @@ def take(app: App, given: Sequence[Event]) -> list[dict[str, Any]]:
             "no-event",
             "Not understood",
             f"None of {len(said)} events could be read: {said[0].detail}",
-            "Correct what `errors` names: the fields of each record are in docs/events.md.",
+            "Correct what `errors` names: the fields of each record are at /docs, under POST /api/v1/events.",
             errors=[(f"body.{at}", one.detail or "") for at, one in enumerate(said)],
         )
     before = app.book.head_hash()[0]

@@ -54,6 +54,7 @@ def test_what_cannot_be_explained_is_refused(month: Run) -> None:
         ((KEY, "--client", "tarn"), "no item"), ((KEY, "--client", "acne"), "did you mean acme"),
     ):  # fmt: skip
         refused(month("explain", *words), text)
+    refused(month("explain", "time/TE-40100"), "it waits, no_rate")
     number = month("invoice", "--client", "acme", "--accept-changes", "--json").rows[0]["number"]
     refused(month("explain", number, "999"), "with a line 999")
 

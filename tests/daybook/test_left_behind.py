@@ -20,6 +20,9 @@ def test_a_run_says_what_it_leaves_behind(month: Run) -> None:
     assert held in everybody
     assert "Fellgate Outdoor Co Ltd" in everybody
     assert "and 1 more)" in everybody
+    assert "13 stuck (" in everybody
+    assert "no_rate 1" in everybody
+    assert "stuck" not in month("invoice", "--client", "tarn", "--dry-run").out
 
 
 def test_a_program_reads_documents_alone(month: Run) -> None:
