@@ -84,10 +84,10 @@ def _migrations(app: App) -> Finding:
 
 
 def _views(app: App) -> Finding:
-    if app.settings.kafka is None:
+    if app.settings.kafka is None:  # with Kafka a worker keeps the views, and says itself what stops it
         _try_to_follow(app)
-    if app.views.problem is not None:
-        return Finding("views", False, f"stopped: {app.views.problem[:300]}", "report this text; nothing recorded is lost")
+        if app.views.problem is not None:
+            return Finding("views", False, f"stopped: {app.views.problem[:300]}", "report this text; nothing recorded is lost")
     with app.database.connection() as connection:
         rows = connection.execute(LAGS.encode()).fetchall()
     lags = ", ".join(f"{view} {behind}" for view, behind in rows)
