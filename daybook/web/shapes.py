@@ -39,9 +39,16 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_
 ItemKey = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=_NO_CONTROLS)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Minor = Annotated[StrictInt, Field(ge=-_LARGEST_MINOR, le=_LARGEST_MINOR)]
+_WRITTEN = r"[^\x00-\x08\x0b-\x1f\x7f-\x9f]*"
+# At least one sign that is no space: what is declared is all that is asked for.
 Reason = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"),
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=1000,
+        pattern=rf"^{_WRITTEN}[^\s\x00-\x08\x0b-\x1f\x7f-\x9f]{_WRITTEN}$",
+    ),
 ]
 
 
