@@ -33,7 +33,10 @@ class ItemReleased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeAdjusted:
-    """A person changes what an item costs: a discount, a no-charge, goodwill; negative takes off."""
+    """A person changes what an item costs: a discount, a no-charge, goodwill; negative takes off.
+
+    One that `waives` gives up what a line is worth: it takes off at most what the item comes to (ADR 019).
+    """
 
     TOPIC: ClassVar[str] = "charge.adjusted.v1"
     event_id: str
@@ -45,6 +48,7 @@ class ChargeAdjusted:
     amount_minor: int
     by: str
     reason: str
+    waives: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

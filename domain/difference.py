@@ -10,6 +10,8 @@ from domain.money import minor_digits
 from domain.rated import Member, RatedItem, RatedLine
 
 _CORRECTION = ", correction of "
+ADJUSTMENT = "adjustment/v1"
+"""The rule of a line that a person's adjustment made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +24,17 @@ class LineReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjustment:
-    """A person's change of an item's amount, with the reason: discount, no-charge, goodwill."""
+    """A person's change of an item's amount, with the reason: discount, no-charge, goodwill.
+
+    One that `waives` takes off at most what the item is worth: a line given up is never credited below nothing.
+    """
 
     adjustment_id: str
     currency: str
     amount_minor: int
     reason: str
     event_id: str
+    waives: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +157,8 @@ def due_lines(
         # What is no longer rated in a currency takes its adjustments with it: there is nothing left to discount.
         beside = {line.currency: line for line in reversed(rated.lines)}
         wanted |= {
-            (a.currency, a.adjustment_id): _adjusted(a, beside[a.currency])
-            for a in _lasting(adjustments, stands.keys())
+            (a.currency, a.adjustment_id): adjusted_line(a, beside[a.currency])
+            for a in _lasting(effective(adjustments, rated), stands.keys())
             if a.currency in beside
         }
     sources = _sources(rated, adjustments, postings)
@@ -171,7 +177,7 @@ def due_lines(
                 DueLine(
                     item_key=item_key,
                     due_on=due_on,
-                    line=_named(line, corrects or (like.reference if like else None)),
+                    line=named(line, corrects or (like.reference if like else None)),
                     corrects=corrects or (like.reference if like else None),
                     keeps=stands.get(key),
                     like=like,
@@ -181,6 +187,28 @@ def due_lines(
                 )
             )
     return tuple(found)
+
+
+def effective(adjustments: Sequence[Adjustment], rated: RatedItem) -> list[Adjustment]:
+    """What adjustments come to: those that waive take off, one after the other, at most what the item comes to without them.
+
+    One of which nothing is left is not among them; an item that stays as it was invoiced keeps them as they are.
+    """
+    if rated.stays or not any(one.waives for one in adjustments):
+        return list(adjustments)
+    worth: dict[str, int] = {}
+    for line in rated.lines:
+        worth[line.currency] = worth.get(line.currency, 0) + line.amount_minor
+    found = [one for one in adjustments if not one.waives]
+    for one in found:
+        worth[one.currency] = worth.get(one.currency, 0) + one.amount_minor
+    for one in sorted((one for one in adjustments if one.waives), key=lambda a: a.adjustment_id):
+        left = max(worth.get(one.currency, 0), 0)
+        taken = min(-one.amount_minor, left)
+        if taken > 0:
+            worth[one.currency] = left - taken
+            found.append(replace(one, amount_minor=-taken))
+    return found
 
 
 def _lasting(adjustments: Sequence[Adjustment], posted: Iterable[tuple[str, str]]) -> list[Adjustment]:
@@ -243,7 +271,7 @@ def _place(reference: LineReference) -> str:
     return f"{reference.number} line {reference.line_no}"
 
 
-def _adjusted(adjustment: Adjustment, beside: RatedLine) -> RatedLine:
+def adjusted_line(adjustment: Adjustment, beside: RatedLine) -> RatedLine:
     """An adjustment as a line of its own: one unit, negative where it takes off (product M5)."""
     digits = minor_digits(adjustment.currency)
     sign = -1 if adjustment.amount_minor < 0 else 1
@@ -256,12 +284,12 @@ def _adjusted(adjustment: Adjustment, beside: RatedLine) -> RatedLine:
         unit_price=Decimal(abs(adjustment.amount_minor)).scaleb(-digits),
         currency=adjustment.currency,
         amount_minor=adjustment.amount_minor,
-        rule="adjustment/v1",
+        rule=ADJUSTMENT,
         arithmetic="adjusted by hand",
     )
 
 
-def _named(line: RatedLine, corrects: LineReference | None) -> RatedLine:
+def named(line: RatedLine, corrects: LineReference | None) -> RatedLine:
     """The line as the client reads it: a correction says what it corrects."""
     if corrects is None:
         return line

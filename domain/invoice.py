@@ -89,7 +89,11 @@ class InvoiceIssued:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditNoteIssued:
-    """A credit note was issued: amounts are negative, quantities too (product M5)."""
+    """A credit note was issued: amounts are negative, quantities too (product M5).
+
+    One that a person asked for (`by`) names the document that it `credits`, and says in `mode` what becomes of the items:
+    `rebill` or `waive` (product K2).
+    """
 
     TOPIC: ClassVar[str] = "credit_note.issued.v1"
     event_id: str
@@ -107,6 +111,9 @@ class CreditNoteIssued:
     total_minor: int
     saw_position: int
     reason: str
+    credits: str = ""
+    mode: str = ""
+    by: str = ""
 
 
 Document = InvoiceIssued | CreditNoteIssued

@@ -1,17 +1,17 @@
 """Outstanding balances: what each client owes in each currency as of any day, how old it is, and the credit beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from psycopg import Cursor
 
 from domain.receivables import Account
-from projections import receivables
+from projections import receivables, work
 from projections.terms import TermsCache
 
-CLIENTS_AT_ONCE = 500
+CLIENTS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,33 +35,74 @@ class Balance:
 
 
 def balances(cursor: Cursor[Any], as_of: date, client_id: str | None = None) -> list[Balance]:
-    """Every account with a document or a payment by that day, by client name and currency."""
-    rows = cursor.execute(
-        "SELECT a.client_id, coalesce(c.name, a.client_id)"
-        " FROM (SELECT client_id FROM invoices UNION SELECT client_id FROM payments) a"
-        " LEFT JOIN clients c USING (client_id) WHERE a.client_id <> %s AND (%s::text IS NULL OR a.client_id = %s)",
-        (receivables.UNKNOWN_PAYER, client_id, client_id),
-    ).fetchall()
-    names: dict[str, str] = dict(rows)
-    found = sorted(names, key=lambda one: (names[one].lower(), one))
+    """Every account with a document or a payment by that day, by client name and currency.
+
+    The tables answer for a client to whom nothing happened after that day; the history of any other is settled up to it.
+    """
+    later = _later(cursor, as_of, client_id)
+    found = [*_standing(cursor, as_of, client_id, later), *_settled(cursor, as_of, later)]
+    return sorted(found, key=lambda one: (one.client_name.lower(), one.client_id, one.currency))
+
+
+_LATER: Final = """
+    WITH seen AS (SELECT coalesce((SELECT position FROM positions WHERE view = %(view)s), 0) AS position)
+    SELECT DISTINCT a.client_id FROM (
+        SELECT client_id FROM settled WHERE last_on > %(as_of)s
+        UNION ALL SELECT i.client_id FROM invoices i, seen WHERE i.position > seen.position
+        UNION ALL SELECT w.client_id FROM write_offs w, seen WHERE w.position > seen.position
+    ) a WHERE a.client_id <> %(nobody)s AND (%(client)s::text IS NULL OR a.client_id = %(client)s)
+"""
+
+
+def _later(cursor: Cursor[Any], as_of: date, client_id: str | None) -> list[str]:
+    """Clients of whom the tables know more than the day, or less than what was decided a moment ago."""
+    given = {"as_of": as_of, "client": client_id, "nobody": receivables.UNKNOWN_PAYER, "view": work.NAME}
+    return sorted(found for (found,) in cursor.execute(_LATER, given).fetchall())
+
+
+_STANDING: Final = """
+    SELECT s.client_id, coalesce(c.name, s.client_id), s.currency, coalesce(o.outstanding, 0), coalesce(o.overdue, 0),
+        coalesce(u.unapplied, 0), coalesce(o.current, 0), coalesce(o.days_30, 0), coalesce(o.days_60, 0),
+        coalesce(o.days_90, 0), coalesce(o.older, 0)
+    FROM settled s LEFT JOIN clients c ON c.client_id = s.client_id LEFT JOIN (
+        SELECT client_id, currency, sum(outstanding_minor)::bigint AS outstanding,
+            (sum(outstanding_minor) FILTER (WHERE due_on < %(as_of)s))::bigint AS overdue,
+            (sum(outstanding_minor) FILTER (WHERE due_on >= %(as_of)s))::bigint AS current,
+            (sum(outstanding_minor) FILTER (WHERE %(as_of)s - due_on BETWEEN 1 AND 30))::bigint AS days_30,
+            (sum(outstanding_minor) FILTER (WHERE %(as_of)s - due_on BETWEEN 31 AND 60))::bigint AS days_60,
+            (sum(outstanding_minor) FILTER (WHERE %(as_of)s - due_on BETWEEN 61 AND 90))::bigint AS days_90,
+            (sum(outstanding_minor) FILTER (WHERE %(as_of)s - due_on > 90))::bigint AS older
+        FROM open_items WHERE outstanding_minor > 0 AND (%(client)s::text IS NULL OR client_id = %(client)s) GROUP BY 1, 2
+    ) o ON o.client_id = s.client_id AND o.currency = s.currency LEFT JOIN (
+        SELECT client_id, currency, sum(unapplied_minor)::bigint AS unapplied
+        FROM credits WHERE unapplied_minor > 0 AND (%(client)s::text IS NULL OR client_id = %(client)s) GROUP BY 1, 2
+    ) u ON u.client_id = s.client_id AND u.currency = s.currency
+    WHERE s.client_id <> %(nobody)s AND (%(client)s::text IS NULL OR s.client_id = %(client)s)
+        AND NOT EXISTS (SELECT FROM unnest(%(later)s::text[]) l (client_id) WHERE l.client_id = s.client_id)
+"""
+
+
+def _standing(cursor: Cursor[Any], as_of: date, client_id: str | None, later: Sequence[str]) -> list[Balance]:
+    given = {"as_of": as_of, "client": client_id, "nobody": receivables.UNKNOWN_PAYER, "later": list(later)}
+    return [
+        Balance(
+            client_id=r[0], client_name=r[1], currency=r[2], outstanding_minor=r[3], overdue_minor=r[4], unapplied_minor=r[5],
+            current_minor=r[6], days_1_30_minor=r[7], days_31_60_minor=r[8], days_61_90_minor=r[9], days_over_90_minor=r[10],
+        )
+        for r in cursor.execute(_STANDING, given).fetchall()
+    ]  # fmt: skip
+
+
+def _settled(cursor: Cursor[Any], as_of: date, client_ids: Sequence[str]) -> Iterator[Balance]:
     cache = TermsCache()
-    return [
-        one
-        for start in range(0, len(found), CLIENTS_AT_ONCE)
-        for one in _balances(cursor, found[start : start + CLIENTS_AT_ONCE], names, cache, as_of)
-    ]
-
-
-def _balances(
-    cursor: Cursor[Any], client_ids: Sequence[str], names: dict[str, str], cache: TermsCache, as_of: date
-) -> list[Balance]:
-    clients = receivables.load(cursor, client_ids, cache.clients(cursor, client_ids))
-    return [
-        _balance(client_id, names[client_id], currency, account, as_of)
-        for client_id, client in clients.items()
-        for currency in client.currencies()
-        if (account := client.account(currency, as_of)).items or account.sources
-    ]
+    for start in range(0, len(client_ids), CLIENTS_AT_ONCE):
+        some = client_ids[start : start + CLIENTS_AT_ONCE]
+        terms = cache.clients(cursor, some)
+        for client_id, client in receivables.load(cursor, some, terms).items():
+            latest = terms[client_id].latest
+            for currency in client.currencies():
+                if (account := client.account(currency, as_of)).items or account.sources:
+                    yield _balance(client_id, latest.name if latest is not None else client_id, currency, account, as_of)
 
 
 def _balance(client_id: str, name: str, currency: str, account: Account, as_of: date) -> Balance:

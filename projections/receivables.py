@@ -1,24 +1,22 @@
-"""The receivables view: what was paid, what it pays, and what is still open; each account that is touched is settled anew."""
+"""The receivables view: what was paid, what it pays, and what is still open, of all that was said of a client."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Any, Final
-from uuid import UUID
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, LiteralString
 
-from psycopg import Cursor, sql
+from psycopg import Cursor
 
 from domain.calendar import is_plausible, local_day
-from domain.client_account import ClientDefined
 from domain.contract_terms import is_currency
 from domain.invoice import CreditNoteIssued, InvoiceIssued
 from domain.money import MOST_MINOR
 from domain.payment import PaymentChargedBack, PaymentReceived, PaymentRefunded
 from domain.rated import Waiting
-from domain.receivables import Account, Issued, Received, Returned, settle
+from domain.receivables import Account, Issued, Received, Returned, WrittenOff
+from domain.settling import EVER, settle
 from domain.terms import ClientTerms, zone_of
-from ledger.book import RecordedEvent
-from ledger.event_codec import decode
+from projections import corrections, returned
 from projections.charges import waiting_row
 from projections.tables import (
     ALLOCATIONS,
@@ -26,16 +24,16 @@ from projections.tables import (
     OPEN_ITEMS,
     PAYMENTS,
     RETURNS,
+    SETTLED,
     WAITING,
     Table,
     copy_in,
     delete_keys,
-    replace_rows,
 )
 from projections.terms import TermsCache
 
-TABLES: Final[tuple[Table, ...]] = (PAYMENTS, RETURNS, OPEN_ITEMS, CREDITS, ALLOCATIONS)
-WHATS: Final = ("payment", "refund")
+TABLES: Final[tuple[Table, ...]] = (PAYMENTS, RETURNS, OPEN_ITEMS, CREDITS, ALLOCATIONS, SETTLED)
+WHATS: Final = ("payment", "refund", "write_off")
 UNKNOWN_PAYER: Final = "?"
 # Nobody knows of money before it moved; clocks and zones of two systems may differ by a day.
 ROUND_A_DAY: Final = timedelta(days=1)
@@ -49,12 +47,17 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Client:
-    """All that one client's accounts are settled from; `use_credit` is the last revision's (product D5, R2)."""
+    """What one client's accounts are settled from, all of it or what is new; `use_credit` is the last revision's (D5, R2).
+
+    `numbered` is the currency of each of its documents, or of those that are named.
+    """
 
     documents: dict[str, list[Issued]] = field(default_factory=dict)
     payments: dict[str, list[Received]] = field(default_factory=dict)
     returns: list[Returned] = field(default_factory=list)
+    write_offs: dict[str, list[WrittenOff]] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
+    numbered: dict[str, str] = field(default_factory=dict)
     use_credit: bool = False
 
     def currencies(self) -> list[str]:
@@ -69,74 +72,10 @@ class Client:
             self.documents.get(currency, []),
             payments,
             [one for one in self.returns if one.payment_id in ids],
+            self.write_offs.get(currency, []),
             use_credit=self.use_credit,
             as_of=as_of,
         )
-
-
-def process(cursor: Cursor[Any], events: Sequence[RecordedEvent], cache: TermsCache) -> None:
-    """Brings the view on by one batch of events, in the caller's transaction."""
-    touched: set[str] = set()
-    paid: list[tuple[Any, ...]] = []
-    returned: list[tuple[Any, ...]] = []
-    for event in events:
-        if event.topic == PaymentReceived.TOPIC:
-            paid.append(_payment_row(decode(event.topic, event.state)))
-        elif event.topic in _RETURNS:
-            returned.append(_return_row(_RETURNS[event.topic], decode(event.topic, event.state)))
-        elif event.topic not in _DOCUMENTS and event.topic != ClientDefined.TOPIC:
-            continue
-        touched.add(event.client_id)
-    if not touched:
-        return
-    _keep(cursor, PAYMENTS, paid)
-    _keep(cursor, RETURNS, returned)
-    touched |= _claimed(cursor, [row[1] for row in paid])
-    settle_clients(cursor, sorted(touched), cache)
-
-
-def _payment_row(one: PaymentReceived) -> tuple[Any, ...]:
-    return (
-        one.client_id, one.payment_id, UUID(one.event_id), one.occurred_at, one.currency, one.amount_minor,
-        one.surcharge_minor, one.fee_minor, one.received_at, one.method, list(one.invoice_numbers), one.provider,
-        one.provider_ref,
-    )  # fmt: skip
-
-
-def _return_row(kind: str, one: PaymentRefunded | PaymentChargedBack) -> tuple[Any, ...]:
-    return (
-        one.client_id, one.refund_id, UUID(one.event_id), one.occurred_at, one.payment_id, kind, one.amount_minor,
-        one.currency, one.at or one.occurred_at,
-    )  # fmt: skip
-
-
-def _keep(cursor: Cursor[Any], table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """One row a thing, however often it was said: the earliest statement stands, whatever the order of arrival."""
-    if not rows:
-        return
-    keys = sorted({row[:2] for row in rows})
-    chosen: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for row in (*_rows(cursor, table, keys), *rows):
-        stands = chosen.setdefault(row[:2], row)
-        if (row[3], row[2]) < (stands[3], stands[2]):
-            chosen[row[:2]] = row
-    replace_rows(cursor, table, keys, chosen.values())
-
-
-def _rows(cursor: Cursor[Any], table: Table, keys: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    name, (client, own) = sql.Identifier(table.name), map(sql.Identifier, table.names[:2])
-    statement = sql.SQL(
-        "SELECT {columns} FROM {name} t JOIN unnest(%s::text[], %s::text[]) AS k(c, i) ON t.{client} = k.c AND t.{own} = k.i"
-    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, table.names)), name=name, client=client, own=own)
-    return cursor.execute(statement, [list(column) for column in zip(*keys, strict=True)]).fetchall()
-
-
-def _claimed(cursor: Cursor[Any], payment_ids: Sequence[str]) -> set[str]:
-    """The unknown payer, where one of these payments waits for somebody to say whose it is."""
-    rows = cursor.execute(
-        "SELECT 1 FROM payments WHERE client_id = %s AND payment_id = ANY(%s) LIMIT 1", (UNKNOWN_PAYER, list(payment_ids))
-    ).fetchall()
-    return {UNKNOWN_PAYER} if rows else set()
 
 
 # ---- settling ----
@@ -145,28 +84,32 @@ def _claimed(cursor: Cursor[Any], payment_ids: Sequence[str]) -> set[str]:
 def settle_clients(cursor: Cursor[Any], client_ids: Sequence[str], cache: TermsCache) -> None:
     """Settles every account of some clients anew and puts the result in the place of what the view had."""
     clients = load(cursor, client_ids, cache.clients(cursor, client_ids))
-    for table in (OPEN_ITEMS, CREDITS, ALLOCATIONS):
+    for table in (OPEN_ITEMS, CREDITS, ALLOCATIONS, SETTLED):
         delete_keys(cursor, table, [(client_id,) for client_id in client_ids])
     delete_keys(cursor, WAITING, [(client_id, what) for client_id in client_ids for what in WHATS])
     items: list[tuple[Any, ...]] = []
     credits: list[tuple[Any, ...]] = []
     allocations: list[tuple[Any, ...]] = []
+    settled: list[tuple[Any, ...]] = []
     waiting: list[Waiting] = []
     for client_id, client in clients.items():
         waiting += client.waiting
         for currency in client.currencies():
             account = client.account(currency)
-            items += _item_rows(client_id, currency, account)
-            credits += _credit_rows(client_id, currency, account)
-            allocations += _allocation_rows(client_id, currency, account)
-            waiting += _excess(client_id, client, account)
+            items += item_rows(client_id, currency, account)
+            credits += credit_rows(client_id, currency, account)
+            allocations += allocation_rows(client_id, currency, account)
+            settled += settled_rows(client_id, currency, account)
+            waiting += excess(client_id, client, account)
     copy_in(cursor, OPEN_ITEMS, items)
     copy_in(cursor, CREDITS, credits)
     copy_in(cursor, ALLOCATIONS, allocations)
+    copy_in(cursor, SETTLED, settled)
     copy_in(cursor, WAITING, map(waiting_row, waiting))
 
 
-def _item_rows(client_id: str, currency: str, account: Account) -> Iterator[tuple[Any, ...]]:
+def item_rows(client_id: str, currency: str, account: Account) -> Iterator[tuple[Any, ...]]:
+    """The invoices of an account, as rows of the view."""
     for number, item in account.items.items():
         yield (
             client_id, number, currency, item.document.issued_on, item.document.due_on, item.document.total_minor,
@@ -174,22 +117,33 @@ def _item_rows(client_id: str, currency: str, account: Account) -> Iterator[tupl
         )  # fmt: skip
 
 
-def _credit_rows(client_id: str, currency: str, account: Account) -> Iterator[tuple[Any, ...]]:
+def credit_rows(client_id: str, currency: str, account: Account) -> Iterator[tuple[Any, ...]]:
+    """Its payments and credit notes."""
     for source in account.sources.values():
-        applied = sum(source.allocated.values())
         yield (
-            client_id, source.name, source.kind, currency, source.day, source.amount_minor, applied, source.returned_minor,
-            source.unapplied_minor,
+            client_id, source.name, source.kind, currency, source.day, source.amount_minor, source.applied_minor,
+            source.returned_minor, source.unapplied_minor,
         )  # fmt: skip
 
 
-def _allocation_rows(client_id: str, currency: str, account: Account) -> Iterator[tuple[Any, ...]]:
-    for number, one in enumerate(account.allocations, start=1):
+def allocation_rows(client_id: str, currency: str, account: Account, before: int = 0) -> Iterator[tuple[Any, ...]]:
+    """Its allocations, numbered on from those there were before."""
+    for number, one in enumerate(account.allocations, start=before + 1):
         yield (client_id, currency, number, one.source, one.number, one.amount_minor, one.allocated_on)
 
 
-def _excess(client_id: str, client: Client, account: Account) -> Iterator[Waiting]:
-    """Returns of more than was left of their payment."""
+def settled_rows(client_id: str, currency: str, account: Account, before: int = 0) -> Iterator[tuple[Any, ...]]:
+    """How far it is settled, with the count of its allocations."""
+    if account.last is not None:
+        day, rank, at, step, name = account.last
+        yield client_id, currency, day, rank, None if at == EVER else at, step, name, before + len(account.allocations)
+
+
+def excess(client_id: str, client: Client, account: Account) -> Iterator[Waiting]:
+    """Returns of more than was left of their payment, and write-offs of more than was left of their invoice."""
+    for (kind, number), day in account.excess_on.items():
+        at = datetime.combine(day, time(), UTC)
+        yield Waiting(client_id=client_id, what=kind, id=number, reason="impossible_value", since=at)
     for one in client.returns:
         if ("return", one.refund_id) in account.excess:
             yield Waiting(
@@ -202,19 +156,64 @@ def _excess(client_id: str, client: Client, account: Account) -> Iterator[Waitin
 
 def load(cursor: Cursor[Any], client_ids: Sequence[str], terms: Mapping[str, ClientTerms]) -> dict[str, Client]:
     """What some clients' accounts are settled from, and what of it waits."""
-    clients = {client_id: Client() for client_id in client_ids}
-    for client_id, known in terms.items():
-        clients[client_id].use_credit = known.latest is not None and known.latest.use_credit
-    _load_documents(cursor, clients)
+    clients = _clients(client_ids, terms)
+    _load_documents(cursor, clients, "client_id = ANY(%s)", [list(clients)])
     _load_payments(cursor, clients, terms)
     _load_returns(cursor, clients, terms)
+    for client_id, given_up in corrections.written_off(cursor, client_ids).items():
+        clients[client_id].write_offs = given_up
     return clients
 
 
-def _load_documents(cursor: Cursor[Any], clients: Mapping[str, Client]) -> None:
+@dataclass(slots=True)
+class New:
+    """What is to be settled besides all that is: payments and returns by (client, id), documents by their positions.
+
+    `write_offs` are by (client, currency).
+    """
+
+    payments: set[Key] = field(default_factory=set)
+    returns: set[Key] = field(default_factory=set)
+    documents: list[int] = field(default_factory=list)
+    write_offs: list[tuple[Key, WrittenOff]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.payments or self.returns or self.documents or self.write_offs)
+
+
+def load_new(cursor: Cursor[Any], new: New, client_ids: Sequence[str], terms: Mapping[str, ClientTerms]) -> dict[str, Client]:
+    """The same of what is new of some clients; documents are left out that are settled already.
+
+    An account that was settled a moment ago may have taken documents in which come only now.
+    """
+    clients = _clients(client_ids, terms)
+    fresh = (
+        "position = ANY(%s) AND client_id = ANY(%s)"
+        " AND NOT EXISTS (SELECT FROM open_items o WHERE o.client_id = i.client_id AND o.number = i.number)"
+        " AND NOT EXISTS (SELECT FROM credits c WHERE c.client_id = i.client_id AND c.source = i.number AND kind = 'credit_note')"
+    )
+    if new.documents:
+        _load_documents(cursor, clients, fresh, [new.documents, list(clients)])
+    payments, returns = ([key for key in sorted(keys) if key[0] in clients] for keys in (new.payments, new.returns))
+    if payments:
+        _load_numbered(cursor, clients, payments)
+        _load_payments(cursor, clients, terms, payments)
+    if returns:
+        _load_returns(cursor, clients, terms, returns)
+    for (client_id, currency), one in new.write_offs:
+        if client_id in clients:
+            clients[client_id].write_offs.setdefault(currency, []).append(one)
+    return clients
+
+
+def _clients(client_ids: Sequence[str], terms: Mapping[str, ClientTerms]) -> dict[str, Client]:
+    latest = {client_id: terms[client_id].latest for client_id in client_ids}
+    return {client_id: Client(use_credit=one is not None and one.use_credit) for client_id, one in latest.items()}
+
+
+def _load_documents(cursor: Cursor[Any], clients: Mapping[str, Client], which: LiteralString, given: Sequence[Any]) -> None:
     rows = cursor.execute(
-        "SELECT client_id, currency, number, issued_on, due_on, total_minor FROM invoices WHERE client_id = ANY(%s)",
-        (list(clients),),
+        _ISSUED + which, given
     ).fetchall()
     corrects = _corrections(cursor, [(row[0], row[2]) for row in rows if row[5] < 0])
     for client_id, currency, number, issued_on, due_on, total_minor in rows:
@@ -222,6 +221,7 @@ def _load_documents(cursor: Cursor[Any], clients: Mapping[str, Client]) -> None:
             number=number, issued_on=issued_on, due_on=due_on, total_minor=total_minor, corrects=tuple(corrects.get(number, ()))
         )
         clients[client_id].documents.setdefault(currency, []).append(document)
+        clients[client_id].numbered[number] = currency
 
 
 def _corrections(cursor: Cursor[Any], notes: Sequence[tuple[str, str]]) -> dict[str, list[tuple[str, int]]]:
@@ -240,21 +240,40 @@ def _corrections(cursor: Cursor[Any], notes: Sequence[tuple[str, str]]) -> dict[
     return found
 
 
-def _load_payments(cursor: Cursor[Any], clients: Mapping[str, Client], terms: Mapping[str, ClientTerms]) -> None:
+def _load_numbered(cursor: Cursor[Any], clients: Mapping[str, Client], payments: Sequence[Key]) -> None:
+    """The currencies of the documents that some payments name."""
     rows = cursor.execute(
-        "SELECT client_id, payment_id, currency, amount_minor, surcharge_minor, received_at, occurred_at, invoice_numbers,"
-        " client_id = %s AND EXISTS (SELECT FROM payments o WHERE o.payment_id = p.payment_id AND o.client_id <> p.client_id"
-        " AND o.amount_minor = p.amount_minor AND o.currency = p.currency)"
-        " FROM payments p WHERE client_id = ANY(%s)",
-        (UNKNOWN_PAYER, list(clients)),
+        "SELECT i.client_id, i.number, i.currency FROM payments p JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
+        " ON p.client_id = k.c AND p.payment_id = k.i"
+        " JOIN invoices i ON i.client_id = p.client_id AND i.number = ANY(p.invoice_numbers)",
+        columns(payments),
     ).fetchall()
-    for client_id, payment_id, currency, amount, surcharge, received_at, occurred_at, numbers, claimed in rows:
+    for client_id, number, currency in rows:
+        clients[client_id].numbered[number] = currency
+
+
+def columns(keys: Sequence[Key]) -> list[list[str]]:
+    """Keys as the two lists that `unnest` takes."""
+    return [[key[0] for key in keys], [key[1] for key in keys]]
+
+
+def _load_payments(
+    cursor: Cursor[Any], clients: Mapping[str, Client], terms: Mapping[str, ClientTerms], only: Sequence[Key] | None = None
+) -> None:
+    which = "p.client_id = ANY(%s)" if only is None else _ONLY_PAYMENTS
+    rows = cursor.execute(
+        _RECEIVED + which,
+        [UNKNOWN_PAYER, *([list(clients)] if only is None else columns(only))],
+    ).fetchall()
+    for client_id, payment_id, currency, amount, surcharge, received_at, occurred_at, numbers, claimed, second in rows:
         client = clients[client_id]
         if claimed:
             continue
         fault = _fault(client, terms[client_id], currency, amount, surcharge, numbers)
         if not is_plausible(received_at) or received_at > occurred_at + ROUND_A_DAY:
             fault = "impossible_value"
+        if second:
+            fault = "client_changed"
         if fault is not None:
             client.waiting.append(
                 Waiting(client_id=client_id, what="payment", id=payment_id, reason=fault, since=occurred_at, currency=currency)
@@ -265,11 +284,28 @@ def _load_payments(cursor: Cursor[Any], clients: Mapping[str, Client], terms: Ma
             Received(
                 payment_id=payment_id, amount_minor=amount - surcharge, received_at=received_at,
                 received_on=_day(received_at, terms[client_id]), invoice_numbers=tuple(numbers), pays=fault is None,
+                surcharge_minor=surcharge,
             )
         )
 
 
-NOT_COUNTED: Final = ("unmatched_payment", "impossible_value", "unknown_value")
+_ISSUED: Final[LiteralString] = (
+    "SELECT client_id, currency, number, issued_on, due_on, total_minor FROM invoices i WHERE "
+)
+_RECEIVED: Final[LiteralString] = (
+    "SELECT client_id, payment_id, currency, amount_minor, surcharge_minor, received_at, occurred_at, invoice_numbers,"
+    " client_id = %s AND EXISTS (SELECT FROM payments o WHERE o.payment_id = p.payment_id AND o.client_id <> p.client_id"
+    " AND o.amount_minor = p.amount_minor AND o.currency = p.currency),"
+    # Of two clients that the same money of nobody was matched to, the one of the earlier statement has it.
+    " client_id <> '?' AND EXISTS (SELECT FROM payments n WHERE n.payment_id = p.payment_id AND n.client_id = '?'"
+    " AND n.amount_minor = p.amount_minor AND n.currency = p.currency)"
+    " AND EXISTS (SELECT FROM payments o WHERE o.payment_id = p.payment_id AND o.client_id NOT IN ('?', p.client_id)"
+    " AND o.amount_minor = p.amount_minor AND o.currency = p.currency"
+    " AND (o.occurred_at, o.event_id) < (p.occurred_at, p.event_id))"
+    " FROM payments p WHERE "
+)
+_ONLY_PAYMENTS: Final = "(p.client_id, p.payment_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+NOT_COUNTED: Final = ("unmatched_payment", "impossible_value", "unknown_value", "client_changed")
 """Payments that are nobody's credit yet, or cannot be."""
 
 
@@ -279,33 +315,36 @@ def _fault(
     """Why a payment waits; null where it pays. One that waits for its currency or client is credit meanwhile."""
     if terms.client_id == UNKNOWN_PAYER:
         return "unmatched_payment"
-    if not terms.known:
-        return "unknown_client"
     if not is_currency(currency):
         return "unknown_value"
     if not 0 <= surcharge <= amount <= MOST_MINOR:
         return "impossible_value"
-    own = {one.number for one in client.documents.get(currency, ())}
-    others = {one.number for found in client.documents.values() for one in found} - own
-    return "wrong_currency" if others.intersection(numbers) and not own.intersection(numbers) else None
+    if not terms.known:
+        return "unknown_client"
+    named = {client.numbered[number] for number in numbers if number in client.numbered}
+    return "wrong_currency" if named and currency not in named else None
 
 
-def _load_returns(cursor: Cursor[Any], clients: Mapping[str, Client], terms: Mapping[str, ClientTerms]) -> None:
-    rows = cursor.execute(
-        "SELECT r.client_id, r.refund_id, r.payment_id, r.amount_minor, coalesce(r.currency, p.currency), p.currency,"
-        " r.returned_at, r.occurred_at FROM returns r LEFT JOIN payments p USING (client_id, payment_id)"
-        " WHERE r.client_id = ANY(%s)",
-        (list(clients),),
-    ).fetchall()
-    for client_id, refund_id, payment_id, amount, currency, paid_in, returned_at, occurred_at in rows:
-        client = clients[client_id]
+def _load_returns(
+    cursor: Cursor[Any], clients: Mapping[str, Client], terms: Mapping[str, ClientTerms], only: Sequence[Key] | None = None
+) -> None:
+    rows = returned.of_clients(cursor, list(clients)) if only is None else returned.of_keys(cursor, only)
+    paid = {(client_id, one.payment_id) for client_id in clients for own in clients[client_id].payments.values() for one in own}
+    for client_id, refund_id, payment_id, amount, currency, paid_in, returned_at, occurred_at, is_settled in rows:
+        client = clients.get(client_id)
+        if client is None:
+            continue  # said of nobody, and found to be another's, who is settled anew
+        # What the tables say of it is old where all is settled anew.
+        counts = (only is not None and is_settled) or (client_id, payment_id) in paid
         reason = None
-        if paid_in is None:
+        if paid_in is None or client_id == UNKNOWN_PAYER:
             reason = "unmatched_payment"
         elif not 0 <= amount <= MOST_MINOR or not is_plausible(returned_at) or returned_at > occurred_at + ROUND_A_DAY:
             reason = "impossible_value"
         elif currency != paid_in:
             reason = "wrong_currency"
+        elif not counts:
+            reason = "unmatched_payment"
         if reason is not None:
             client.waiting.append(
                 Waiting(client_id=client_id, what="refund", id=refund_id, reason=reason, since=occurred_at)
@@ -325,3 +364,15 @@ def _day(at: datetime, terms: ClientTerms) -> date:
         return local_day(at, "UTC")
     state = terms.states.first_or_on(local_day(at, "UTC"))
     return local_day(at, state.time_zone if zone_of(state.time_zone) is not None else "UTC")
+
+
+def what_settling_reads(terms: ClientTerms) -> tuple[bool, bool, tuple[tuple[date, str], ...]]:
+    """All of a client's terms that its accounts depend on: whether anybody said who it is, its credit, and its clocks."""
+    clocks: list[tuple[date, str]] = []
+    for day, state in zip(terms.states.days, terms.states.states, strict=True):
+        if not clocks:
+            # The first state counts from ever.
+            clocks.append((date.min, state.time_zone))
+        elif state.time_zone != clocks[-1][1]:
+            clocks.append((day, state.time_zone))
+    return terms.known, terms.latest is not None and terms.latest.use_credit, tuple(clocks)

@@ -11,7 +11,7 @@ from psycopg.errors import LockNotAvailable
 from domain.contract_terms import is_currency
 from domain.decisions import ChargeAdjusted, ItemHeld, ItemReleased
 from domain.ids import event_id, stream_id, taken_back
-from domain.money import MOST_MAJOR
+from domain.money import MOST_MINOR
 from ledger.book import Batch, Book, BookBusy, NewEvent
 from ledger.database import Connection
 from ledger.event_codec import encode
@@ -53,7 +53,7 @@ def hold(book: Book, item: Item, *, reason: str, by: str, at: datetime) -> Batch
             client_id=item.client_id,
             item_key=item.item_key,
             by=by,
-            reason=book.keyring.encrypt(item.client_id, _said(reason)),
+            reason=book.keyring.encrypt(item.client_id, said(reason)),
         ),
     )
 
@@ -68,7 +68,7 @@ def release(book: Book, item: Item, *, reason: str, by: str, at: datetime) -> Ba
             client_id=item.client_id,
             item_key=item.item_key,
             by=by,
-            reason=book.keyring.encrypt(item.client_id, _said(reason)),
+            reason=book.keyring.encrypt(item.client_id, said(reason)),
         )
 
     def held(connection: Connection) -> None:
@@ -85,24 +85,14 @@ def adjust(book: Book, item: Item, amount_minor: int, currency: str | None, *, r
         raise Refused(f"{item.item_key} has no currency yet: say which with --currency")
     if item.currency is not None and own != item.currency:
         raise Refused(f"{item.item_key} is in {item.currency}, not {own}")
-    if abs(amount_minor) > MOST_MAJOR:
+    if abs(amount_minor) > MOST_MINOR:
         raise Refused("an adjustment of that size cannot be meant: look at the amount")
     if amount_minor == 0:
         raise Refused("an adjustment of 0 changes nothing")
     return _decide(
         book,
         item,
-        lambda id_: ChargeAdjusted(
-            event_id=id_,
-            occurred_at=at,
-            client_id=item.client_id,
-            item_key=item.item_key,
-            adjustment_id=id_,
-            currency=own,
-            amount_minor=amount_minor,
-            by=by,
-            reason=book.keyring.encrypt(item.client_id, _said(reason)),
-        ),
+        lambda id_: _adjustment(book, item, id_, id_, own, amount_minor, reason=reason, by=by, at=at),
     )
 
 
@@ -128,22 +118,38 @@ def take_back(book: Book, item: Item, adjustment_id: str, *, reason: str, by: st
     return _decide(
         book,
         item,
-        lambda id_: ChargeAdjusted(
-            event_id=id_,
-            occurred_at=at,
-            client_id=item.client_id,
-            item_key=item.item_key,
-            adjustment_id=opposite,
-            currency=currency,
-            amount_minor=-amount_minor,
-            by=by,
-            reason=book.keyring.encrypt(item.client_id, _said(reason)),
-        ),
+        lambda id_: _adjustment(book, item, id_, opposite, currency, -amount_minor, reason=reason, by=by, at=at),
         check=standing,
     )
 
 
-def _said(reason: str) -> str:
+def _adjustment(
+    book: Book,
+    item: Item,
+    id_: str,
+    adjustment_id: str,
+    currency: str,
+    amount_minor: int,
+    *,
+    reason: str,
+    by: str,
+    at: datetime,
+) -> ChargeAdjusted:
+    return ChargeAdjusted(
+        event_id=id_,
+        occurred_at=at,
+        client_id=item.client_id,
+        item_key=item.item_key,
+        adjustment_id=adjustment_id,
+        currency=currency,
+        amount_minor=amount_minor,
+        by=by,
+        reason=book.keyring.encrypt(item.client_id, said(reason)),
+    )
+
+
+def said(reason: str) -> str:
+    """The reason; raises Refused where there is none."""
     if not reason.strip():
         raise Refused("a decision is kept with its reason: say why")
     return reason
@@ -178,7 +184,7 @@ def _append(book: Book, item: Item, make: Callable[[str], Any], check: Callable[
         connection.execute("SET LOCAL search_path = books")
         lock_clients(connection, [item.client_id])
         check(connection)
-        version = _next_version(connection, stream)
+        version = next_version(connection, stream)
         id_ = event_id(stream, version)
         event = make(str(id_))
         new = NewEvent(stream, version, event.TOPIC, encode(event), item.client_id, id_)
@@ -200,7 +206,8 @@ def _is_adjusted(connection: Connection, item: Item, adjustment_id: str) -> bool
     return row is not None
 
 
-def _next_version(connection: Connection, stream: UUID) -> int:
+def next_version(connection: Connection, stream: UUID) -> int:
+    """The version a stream's next event has."""
     row = connection.execute(
         "SELECT coalesce(max(originator_version), 0) + 1 FROM ledger.daybook_events WHERE originator_id = %s", (stream,)
     ).fetchone()

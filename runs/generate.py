@@ -119,7 +119,7 @@ def _issue(
                 decided = lock_clients(connection, list(client_ids))
                 stages.end("lock clients")
                 # A second connection reads in one snapshot, taken only now that nobody can decide on these clients.
-                with _snapshot(views, max(decided.values(), default=0)) as cursor:
+                with snapshot(views, max(decided.values(), default=0)) as cursor:
                     seen = look(cursor, client_ids, as_of)
                 stages.end("read what is due")
                 refused: list[Refusal] = []
@@ -141,7 +141,8 @@ def _issue(
 
 
 @contextmanager
-def _snapshot(views: Views, decided: int) -> Iterator[Cursor[Any]]:
+def snapshot(views: Views, decided: int) -> Iterator[Cursor[Any]]:
+    """A cursor on one snapshot of the views; raises Behind where they have not taken in the last decision yet."""
     with views.reading() as cursor:
         if position(cursor) < decided:
             raise Behind

@@ -30,13 +30,13 @@ def issue(
     """
     series = [_series_of(made, seen) for made in drafts]
     taken, last_issued_on = lock_series(connection, series)
-    printed = _printed(connection, series, taken)
+    found = printed(connection, series, taken)
     stages.end("lock series")
     documents: list[Document] = []
     for made, own in zip(drafts, series, strict=True):
         number = taken[own.counter] + 1
         reason = BEFORE_SERIES if made.issued_on < last_issued_on[own.counter] else None
-        if reason is None and own.number(number) in printed:
+        if reason is None and own.number(number) in found:
             reason = NUMBER_TAKEN
         if reason is not None:
             refused.append(
@@ -44,7 +44,7 @@ def issue(
             )
             continue
         taken[own.counter] = number
-        printed.add(own.number(number))
+        found.add(own.number(number))
         documents.append(_document(made, own, number, at, seen.position))
     events = [_event(document) for document in documents]
     stages.end("number and encode")
@@ -54,7 +54,7 @@ def issue(
     return documents
 
 
-def _printed(connection: Connection, series: Sequence[Series], taken: Mapping[str, int]) -> set[str]:
+def printed(connection: Connection, series: Sequence[Series], taken: Mapping[str, int]) -> set[str]:
     """Those of the numbers about to be taken that some document bears: two series may be defined to print the same ones."""
     wanted = Counter((one.counter, one) for one in series)
     numbers = [

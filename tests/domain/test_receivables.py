@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.receivables import Account, Issued, Received, Returned, WrittenOff, age_of, settle
+from domain.receivables import Account, Issued, Received, Returned, WrittenOff, age_of
+from domain.settling import settle
 
 MAY = date(2026, 5, 1)
 

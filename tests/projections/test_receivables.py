@@ -197,3 +197,20 @@ def test_reporting_balances_are_those_of_the_open_day(office: Office) -> None:
         one.days_1_30_minor, one.days_31_60_minor, one.days_61_90_minor, one.days_over_90_minor,
     )  # fmt: skip
     assert (aged, paid) == ([("INV-000002", 12_000, 1)], [("p1", 12_000, 3_000)])
+
+
+def test_payment_in_order_leaves_old_rows_as_they_are(office: Office) -> None:
+    office_with_invoices(office)
+    pay(office, "p1", 12_000, 2, "INV-000001", month=5)
+    office.views.catch_up()
+    old = (
+        "SELECT 'item', xmin::text, ctid::text FROM open_items WHERE number = 'INV-000001'"
+        " UNION ALL SELECT 'allocation', xmin::text, ctid::text FROM allocations WHERE source = 'p1'"
+    )
+    before = sorted(office.rows(old))
+    pay(office, "p2", 5_000, 3, month=5)
+    assert standing(office)[1] == ("INV-000002", "partly_paid", 7_000)
+    assert sorted(office.rows(old)) == before != []
+    pay(office, "p0", 100, 1, month=5)
+    office.views.catch_up()
+    assert sorted(office.rows(old)) != before, "what is back-dated settles the client anew"
