@@ -11,6 +11,8 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
+from consumers.polls import KIND as POLL
+from consumers.polls import Polls
 from consumers.reading import Batch, Fact, dead_letter, event_state, event_topic, read
 from consumers.source import Partition, Polled, Source, behind
 from consumers.streams import Stream, Streams
@@ -41,6 +43,7 @@ class Totals:
     records: int = 0
     recorded: int = 0
     repeats: int = 0
+    kept_aside: int = 0
     dead_letters: int = 0
 
 
@@ -49,6 +52,7 @@ class _Decided:
     events: list[NewEvent] = field(default_factory=list)
     streams: dict[UUID, Stream] = field(default_factory=dict)
     repeats: int = 0
+    kept_aside: int = 0
 
 
 class Ingest:
@@ -149,18 +153,23 @@ class Ingest:
         keyring.prepare({fact.subject for fact in batch.facts})
         decided = _Decided(streams={k: dict(v) for k, v in self._streams.take(partitions).items()})
         said_elsewhere: dict[UUID, UUID] = {}
+        polls = Polls(self._book.database, batch.facts)
         for fact in batch.facts:
             stream = decided.streams[fact.stream_id]
             hash_ = keyring.body_hash(fact.subject, fact.body)
-            known = fact.event_id in stream
-            stored = stream.get(fact.event_id)
+            aside = polls.known(fact)
+            known = fact.event_id in stream or (aside is not None and aside[0] == fact.stream_id)
+            stored = stream.get(fact.event_id) if aside is None else aside[1]
             same = None if stored is None else (hash_ == stored or keyring.same_body(fact.subject, fact.body, stored))
             heard = hear(known, same)
             if heard is Heard.NEW and (
-                fact.event_id in taken or said_elsewhere.get(fact.event_id, fact.stream_id) != fact.stream_id
+                fact.event_id in taken or aside is not None or said_elsewhere.get(fact.event_id, fact.stream_id) != fact.stream_id
             ):
                 heard = Heard.CONFLICT
-            if heard is Heard.NEW:
+            if heard is Heard.NEW and fact.kind == POLL:
+                said_elsewhere[fact.event_id] = fact.stream_id
+                polls.hear(fact, hash_, event_state(fact, keyring))
+            elif heard is Heard.NEW:
                 stream[fact.event_id] = hash_
                 said_elsewhere[fact.event_id] = fact.stream_id
                 decided.events.append(_event(fact, len(stream), hash_, event_state(fact, keyring)))
@@ -175,10 +184,10 @@ class Ingest:
                         f"event id {fact.event_id} is in the book with another body; the first one stands",
                     )
                 )
-        slices = [
-            Slice(self.source_name, p.topic, p.partition, p.records[0].offset, p.records[-1].offset) for p in polled
-        ]
-        self._book.append(decided.events, slices=slices, dead_letters=conflicts)
+        decided.events += polls.tell(decided.streams, taken)
+        decided.kept_aside = polls.kept_aside
+        slices = [Slice(self.source_name, p.topic, p.partition, p.records[0].offset, p.records[-1].offset) for p in polled]
+        self._book.append(decided.events, slices=slices, dead_letters=conflicts, also=polls.keep if polls.heard else None)
         batch.dead_letters[:] = conflicts
         self._streams.remember(decided.streams, partitions)
         self._source.commit({(p.topic, p.partition): p.records[-1].offset + 1 for p in polled})
@@ -204,12 +213,14 @@ class Ingest:
         self.totals.records += records
         self.totals.recorded += len(decided.events)
         self.totals.repeats += decided.repeats
+        self.totals.kept_aside += decided.kept_aside
         self.totals.dead_letters += len(batch.dead_letters)
         log.info(
             "batch_ingested",
             records=records,
             events=len(decided.events),
             repeats=decided.repeats,
+            kept_aside=decided.kept_aside,
             dead_letters=len(batch.dead_letters),
             slices={f"{p.topic}/{p.partition}": [p.records[0].offset, p.records[-1].offset] for p in polled},
             ms=round((time.monotonic() - started) * 1000, 1),

@@ -112,12 +112,21 @@ def _at_least(runs: Iterator[SeatRun], line: SeatLine) -> Iterator[SeatRun]:
 
 
 def _ratcheted(runs: Iterator[SeatRun], segment: Segment[SeatLine], history: History, as_of: date) -> Iterator[SeatRun]:
-    """Each day's quantity is the highest since the last renewal, which is every `term_months` from the line's start."""
+    """Each day's quantity is the highest since the last renewal, which is every `term_months` from the line's start.
+
+    What was counted since a renewal is gone through once, not again for each run: a term may hold many changes.
+    """
+    since, highest = date.max, None
     for run in _cut_at_renewals(runs, segment):
         renewal = _renewal(segment, run.start)
-        before = _at_least(seat_runs(history, segment.line.systems, renewal, run.start, as_of), segment.line)
-        highest = max(before, key=lambda one: one.quantity, default=run) if renewal < run.start else run
-        yield replace(run, quantity=highest.quantity, event_id=highest.event_id) if highest.quantity > run.quantity else run
+        if renewal != since:
+            since = renewal
+            before = seat_runs(history, segment.line.systems, renewal, run.start, as_of) if renewal < run.start else iter(())
+            highest = max(_at_least(before, segment.line), key=lambda one: one.quantity, default=None)
+        if highest is None or run.quantity > highest.quantity:
+            highest = run
+        same = run.quantity == highest.quantity
+        yield run if same else replace(run, quantity=highest.quantity, event_id=highest.event_id)
 
 
 def _cut_at_renewals(runs: Iterator[SeatRun], segment: Segment[SeatLine]) -> Iterator[SeatRun]:

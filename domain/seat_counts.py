@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from domain.calendar import day_span, is_plausible, local_day
+from domain.calendar import day_span, local_day
 from domain.client_account import ClientDefined
 from domain.readings import SeatCountReported
+from domain.seat_polls import is_possible, without_repeats
 from domain.terms import Timeline, rank, zone_of
-
-MOST_SEATS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +38,17 @@ class SeatRun:
 
 def count_fault(report: SeatCountReported) -> str | None:
     """Why a report is not counted; null where it is."""
-    return None if 0 <= report.quantity <= MOST_SEATS and is_plausible(report.as_of) else "impossible_value"
+    return None if is_possible(report) else "impossible_value"
 
 
 def seat_history(reports: Iterable[SeatCountReported], states: Timeline[ClientDefined]) -> History:
     """The history of one product from all its reports, in any order; `states` give the client's zone on each day.
 
     Of several counts of one instant the greatest (revision, occurred_at, event_id) stands (product D5), and the last
-    instant of a local day decides for the day.
+    instant of a local day decides for the day. Polls that repeat are left out, whether they are kept or not.
     """
     chosen: dict[tuple[str, object], SeatCountReported] = {}
-    for report in reports:
+    for report in without_repeats(reports):
         key = (report.system, report.as_of)
         if count_fault(report) is None and (key not in chosen or rank(report) > rank(chosen[key])):
             chosen[key] = report
@@ -60,7 +59,7 @@ def seat_history(reports: Iterable[SeatCountReported], states: Timeline[ClientDe
 
 
 def _count(day: date, said: Sequence[SeatCountReported]) -> Count:
-    # The first of the day to say so, not the last: polls that repeat a count may be kept or not.
+    # The first of the day to say so: the report that a person would look for.
     quantity = said[-1].quantity
     return Count(day, quantity, next(one.event_id for one in said if one.quantity == quantity))
 

@@ -6,9 +6,11 @@ from typing import Any, Final
 import msgspec
 
 from domain.contract import LINE_TYPES, ContractDefined
+from domain.corrections import InvoiceSettled, InvoiceVoided, InvoiceWrittenOff
 from domain.decisions import BusinessDayOpened, ChargeAdjusted, ItemHeld, ItemReleased
 from domain.facts import FACTS
 from domain.invoice import CreditNoteIssued, InvoiceIssued
+from domain.notices import NoticeClaimed, NoticeFailed, NoticeSent, NoticeUnknown, NoticeWithdrawn
 
 
 class UnknownTopic(LookupError):
@@ -23,6 +25,14 @@ EVENTS: Final[tuple[type[Any], ...]] = (
     BusinessDayOpened,
     InvoiceIssued,
     CreditNoteIssued,
+    InvoiceVoided,
+    InvoiceWrittenOff,
+    InvoiceSettled,
+    NoticeClaimed,
+    NoticeSent,
+    NoticeFailed,
+    NoticeUnknown,
+    NoticeWithdrawn,
 )
 """Every event that may stand in the book."""
 

@@ -1,7 +1,7 @@
 """The seat counts view: what each system counted, and what a new count makes necessary to rate again."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
@@ -9,9 +9,11 @@ from uuid import UUID
 from psycopg import Cursor
 
 from domain.contract import SeatLine
+from domain.rate_contracts import seat_lines
 from domain.rated import Waiting
 from domain.readings import SeatCountReported
-from domain.seat_counts import MOST_SEATS, History, count_fault, day_of, seat_history
+from domain.seat_counts import History, count_fault, day_of, seat_history
+from domain.seat_polls import MOST_SEATS
 from domain.terms import ClientTerms
 from ledger.book import RecordedEvent
 from ledger.event_codec import decode
@@ -19,9 +21,9 @@ from projections.tables import SEAT_COUNTS, replace_rows
 
 TOPICS: Final = frozenset((SeatCountReported.TOPIC,))
 WHAT: Final = "seat_count"
-# No billing period is longer than a year, and no zone further than a day from UTC.
-LOOK_BACK: Final = timedelta(days=370)
-ROUND_A_DAY: Final = timedelta(days=2)
+# No billing period is longer than a year, no month than 31 days, and no zone further than a day from UTC.
+LOOK_BACK_DAYS: Final = 370
+MONTH_DAYS: Final = 31
 
 Product = tuple[str, str]
 """(client id, product)."""
@@ -61,7 +63,8 @@ def uncounted(cursor: Cursor[Any], said: Sequence[SeatCountReported]) -> tuple[l
         "SELECT DISTINCT ON (c.client_id, c.product, c.system, c.as_of)"
         " c.client_id, c.product, c.event_id, c.system, c.as_of, c.revision, c.occurred_at, c.quantity"
         " FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS w(client_id, product, system, as_of)"
-        " JOIN seat_counts c USING (client_id, product, system, as_of)"
+        " CROSS JOIN LATERAL (SELECT * FROM seat_counts s WHERE s.client_id = w.client_id AND s.product = w.product"
+        " AND s.system = w.system AND s.as_of = w.as_of OFFSET 0) c"
         " ORDER BY c.client_id, c.product, c.system, c.as_of, c.revision DESC, c.occurred_at DESC, c.event_id DESC",
         [
             [one.client_id for one in said], [one.product for one in said], [one.system for one in said],
@@ -97,12 +100,13 @@ def load_since(
 ) -> dict[str, dict[str, History]]:
     """As much of some products' histories as rating their periods from a day on needs, however long they are.
 
-    Of each system that a line names: what it reported from a year before on, and the last day before that on which it did.
+    Of each system that a line names: what it reported from a year before on (under `ratchet` a year and a term, for that
+    looks back to the last renewal), and the last day before that on which it did.
     """
     wanted = [
-        (client_id, product, system, _instant(day))
+        (client_id, product, system, _instant(day, _months_back(terms[client_id], product)))
         for client_id, of_client in days.items()
-        for product, day in of_client.items()
+        for product, day in _looked_at(terms[client_id], of_client).items()
         for system in _systems(terms[client_id], product)
     ]
     rows = cursor.execute(_SINCE, [*map(list, zip(*wanted, strict=True)), MOST_SEATS]).fetchall() if wanted else []
@@ -114,7 +118,11 @@ _SINCE: Final = """
         SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]) AS w(client_id, product, system, since)
     ),
     found AS (
-        SELECT c.* FROM wanted w JOIN seat_counts c USING (client_id, product, system) WHERE c.as_of >= w.since
+        SELECT c.* FROM wanted w CROSS JOIN LATERAL (
+            SELECT * FROM seat_counts s
+            WHERE s.client_id = w.client_id AND s.product = w.product AND s.system = w.system AND s.as_of >= w.since
+            OFFSET 0  -- by the index, whatever share of the table is one client's
+        ) c
         UNION ALL
         SELECT c.* FROM wanted w CROSS JOIN LATERAL (
             SELECT p.as_of FROM seat_counts p
@@ -133,10 +141,25 @@ def _systems(terms: ClientTerms, product: str) -> set[str]:
     return {system for one in seat_states(terms) if one.product == product for system in one.systems}
 
 
-def _instant(day: date) -> datetime:
+def _looked_at(terms: ClientTerms, changed: Mapping[str, date]) -> dict[str, date]:
+    """The products whose counts decide what is rated again, each with the first day: a line may have billed another before."""
+    found: dict[str, date] = {}
+    for products in seat_lines(terms).values():
+        days = [changed[product] for product in products if product in changed]
+        for product in products if days else ():
+            found[product] = min([*days, found.get(product, date.max)])
+    return found
+
+
+def _months_back(terms: ClientTerms, product: str) -> int:
+    """How many months a ratchet on the product can look back from a day that is rated."""
+    return max((one.term_months for one in seat_states(terms) if one.product == product and one.policy == "ratchet"), default=0)
+
+
+def _instant(day: date, months: int) -> datetime:
     """From when on counts are looked at for what is served from a day on."""
-    earliest = date.min + LOOK_BACK + ROUND_A_DAY
-    return datetime.combine(max(day, earliest) - LOOK_BACK, time(), UTC)
+    first = max(day.toordinal() - LOOK_BACK_DAYS - months * MONTH_DAYS, 1)
+    return datetime.combine(date.fromordinal(first), time(), UTC)
 
 
 def _histories(rows: Iterable[tuple[Any, ...]], terms: Mapping[str, ClientTerms]) -> dict[str, dict[str, History]]:
@@ -156,12 +179,6 @@ def _report(row: Sequence[Any]) -> SeatCountReported:
         event_id=str(event_id), source="", occurred_at=occurred_at, client_id=client_id, product=product, system=system,
         quantity=quantity, as_of=as_of, revision=revision,
     )  # fmt: skip
-
-
-def needs_all(terms: ClientTerms, products: Iterable[str]) -> bool:
-    """A ratchet looks back to its last renewal, which may be any number of years ago."""
-    wanted = set(products)
-    return any(one.policy == "ratchet" and one.product in wanted for one in seat_states(terms))
 
 
 def seat_states(terms: ClientTerms) -> list[SeatLine]:

@@ -1,15 +1,19 @@
 """Seats against an oracle that counts day by day in fractions, over many random calendars; and the laws of proration."""
 
+import os
 import random
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
+from multiprocessing import get_context
 from types import SimpleNamespace
 from typing import Any
 
 from given import Given, usual
 
-from domain.calendar import Period
+from domain.calendar import Period, day_span
 from domain.contract import SeatLine, Tier
 from domain.contract_periods import Segment
 from domain.money import round_half_away
@@ -23,6 +27,7 @@ from tests.oracle import periods, seats
 from tests.saying import line, said, say
 
 DRAWS = budget("proration", "draws")
+CHUNK = 2_500
 # Days of 23, 25 and 23.5 hours, a whole day left out (Apia, 2011), and zones on both sides of the date line.
 ZONES = (
     "UTC", "Europe/London", "America/New_York", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Auckland",
@@ -38,36 +43,82 @@ TERMS = {zone: client_terms("acme", [say("ClientDefined", time_zone=zone)]) for 
 
 
 def test_any_period_of_any_path_of_counts_costs_what_the_oracle_says() -> None:
-    rng = random.Random(20_260_523)
-    policies = dict.fromkeys(POLICIES, 0)
-    long_days = 0
-    for number in range(DRAWS):
-        zone, period, found = _period(rng)
-        state, own = _agreed(rng, found)
-        reports = _reports(rng, period)
-        policies[own.policy] += 1
-        as_of = period.start + timedelta(days=rng.randrange((period.end - period.start).days + 20))
-        served = _served(rng, period, state, own)
-        terms = TERMS[zone].states
-        charge = rate_seats(period, served, {"ws": seat_history(reports, terms)}, own.timing, as_of)
-        oracle = seats.Seats(_Book(zone, reports), as_of)  # type: ignore[arg-type]
-        agreed, plain = vars(state), vars_of(own)
-        days = [(day, agreed, plain) for one in served for day in _days(one.start, one.end)]
-        exact, quantity, price = oracle.price("acme", found, days)
-        told = f"draw {number}: {zone} {period} {own.policy} {own.timing} as of {as_of}: {charge.line.arithmetic}"
-        assert charge.line.amount_minor == round_half_away(exact * 100), told
-        assert sum(one.net_minor for one in charge.segments) == charge.line.amount_minor, told
-        if price is not None and quantity is not None:
-            assert abs(Fraction(charge.line.quantity) - quantity) <= Fraction(1, 2 * 10**8), told
-            assert charge.line.unit_price == price, told
-        long_days += zone not in ("UTC", "Asia/Kolkata")
-    assert min(policies.values()) > DRAWS // 20
-    drawn = "draws of zone, calendar, path of counts and policy"
-    saw(f"proration: {DRAWS:,} {drawn}, {long_days:,} of them in zones that change their clocks")
+    chunks = [(seed, min(CHUNK, DRAWS - seed * CHUNK)) for seed in range(-(-DRAWS // CHUNK))]
+    seen: Counter[str] = Counter()
+    # Drawn in processes of their own, a chunk from a seed of its own, so that a failing one can be drawn again alone.
+    with get_context("forkserver").Pool(min(len(chunks), os.cpu_count() or 1)) as pool:
+        for one in pool.imap_unordered(_drawn, chunks):
+            seen += one
+    assert seen["draws"] == DRAWS
+    for policy in POLICIES:
+        assert seen[policy] > DRAWS // 20, policy
+    # What is hard about calendars must really have been drawn, each often enough to be no accident.
+    for hard in HARD:
+        assert seen[hard] >= DRAWS // 200, f"{hard}: {seen[hard]} of {DRAWS} draws"
+    told = ", ".join(f"{hard} {seen[hard]:,}" for hard in HARD)
+    drawn = f"proration: {DRAWS:,} draws of zone, calendar, path of counts and policy"
+    saw(f"{drawn}, each as the oracle of fractions says; periods with {told}")
 
 
-def _period(rng: random.Random) -> tuple[str, Period, periods.Period]:
-    """A period of a random schedule, by the oracle's own calendar."""
+HARD = ("23-hour day", "25-hour day", "23.5-hour day", "24.5-hour day", "29 February", "anchor 29", "anchor 30", "anchor 31")
+
+
+def _drawn(chunk: tuple[int, int]) -> Counter[str]:
+    """Draws a chunk; says how many of its periods were of each policy and had each of the hard things in them."""
+    seed, count = chunk
+    rng = random.Random(20_260_523 + seed)
+    seen: Counter[str] = Counter(draws=count)
+    for number in range(count):
+        zone, period, found, anchor = _period(rng)
+        own = _check(rng, f"seed {seed}, draw {number}", zone, period, found)
+        seen[own.policy] += 1
+        seen.update(_hard(zone, period, anchor))
+    return seen
+
+
+def _check(rng: random.Random, name: str, zone: str, period: Period, found: periods.Period) -> SeatLine:
+    """One draw: what the product charges for the period must be what the oracle says, to the minor unit."""
+    state, own = _agreed(rng, found)
+    reports = _reports(rng, period)
+    as_of = period.start + timedelta(days=rng.randrange((period.end - period.start).days + 20))
+    served = _served(rng, period, state, own)
+    charge = rate_seats(period, served, {"ws": seat_history(reports, TERMS[zone].states)}, own.timing, as_of)
+    oracle = seats.Seats(_Book(zone, reports), as_of)  # type: ignore[arg-type]
+    agreed, plain = vars(state), vars_of(own)
+    days = [(day, agreed, plain) for one in served for day in _days(one.start, one.end)]
+    exact, quantity, price = oracle.price("acme", found, days)
+    told = f"{name}: {zone} {period} {own.policy} {own.timing} as of {as_of}: {charge.line.arithmetic}"
+    assert charge.line.amount_minor == round_half_away(exact * 100), told
+    assert sum(one.net_minor for one in charge.segments) == charge.line.amount_minor, told
+    if price is not None and quantity is not None:
+        assert abs(Fraction(charge.line.quantity) - quantity) <= Fraction(1, 2 * 10**8), told
+        assert charge.line.unit_price == price, told
+    return own
+
+
+def _hard(zone: str, period: Period, anchor: int) -> set[str]:
+    """Which of the hard things lie in a period."""
+    found = {
+        f"{(end - start) / timedelta(hours=1):g}-hour day"
+        for day in _odd_days(zone)
+        if period.start <= day < period.end
+        for start, end in [day_span(day, zone)]
+    }
+    leaps = (date(year, 2, 29) for year in range(2008, 2036, 4))
+    if any(period.start <= leap < period.end for leap in leaps):
+        found.add("29 February")
+    return found | {f"anchor {anchor}"}
+
+
+@cache
+def _odd_days(zone: str) -> tuple[date, ...]:
+    """The days of a zone that have not 24 hours, in all the years drawn from."""
+    days = _days(date(2011, 1, 1), date(2012, 1, 1)) + _days(date(2021, 1, 1), date(2033, 1, 1))
+    return tuple(day for day in days if (span := day_span(day, zone))[1] - span[0] != timedelta(hours=24))
+
+
+def _period(rng: random.Random) -> tuple[str, Period, periods.Period, int]:
+    """A zone, a period of a random schedule by the oracle's own calendar, and the schedule's anchor day."""
     starts_on = date(2023, 1, 1) + timedelta(days=rng.randrange(2_200)) if rng.random() < 0.95 else date(2011, 11, 20)
     frequency = rng.choices(("monthly", "quarterly", "annual"), (12, 2, 1))[0]
     anchor = rng.choice((1, 1, 15, 28, 29, 30, 31, rng.randint(1, 31)))
@@ -75,7 +126,7 @@ def _period(rng: random.Random) -> tuple[str, Period, periods.Period]:
     cycle = periods.Cycle(frequency, anchor, month)
     until = starts_on + timedelta(days=rng.choice((0, 40, 80, 400)))
     *_, found = periods.periods(((starts_on, cycle),), until)
-    return rng.choice(ZONES), Period(found.start, found.end, found.full_start), found
+    return rng.choice(ZONES), Period(found.start, found.end, found.full_start), found, anchor
 
 
 def _agreed(rng: random.Random, found: periods.Period) -> tuple[Any, SeatLine]:
@@ -157,7 +208,7 @@ class _Book:
 def test_a_period_cut_in_two_costs_the_whole_in_fractions() -> None:
     rng = random.Random(7)
     for _ in range(min(DRAWS, 3_000)):
-        zone, period, found = _period(rng)
+        zone, period, found, _ = _period(rng)
         state, own = _agreed(rng, found)
         length = (period.end - period.start).days
         if own.policy in ("snapshot", "peak") or length < 2:
