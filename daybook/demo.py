@@ -1,4 +1,4 @@
-"""`./run demo`: a realistic MSP's May 2026, through the same path as Kafka, on an embedded database of its own."""
+"""`./run demo`: a realistic MSP's spring of 2026, through the same path as Kafka, on an embedded database of its own."""
 
 import shutil
 import socket
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import typer
 
-from daybook import demo_month, feeding, showing
+from daybook import showing
 from daybook.app import App, opened
+from daybook.demo_play import play
 from daybook.settings import load
 from ledger.embedded import EmbeddedPostgres
 from projections import queue
@@ -23,7 +24,7 @@ class DemoNotPossible(Exception):
 
 
 def run(home: Path, *, serve: bool, fresh: bool) -> None:
-    """Ingests the month (a second start finds only repeats, and keeps what was issued) and prints the queue."""
+    """Plays March to May (a second start finds only repeats, and keeps what was issued) and prints the queue of 31 May."""
     if serve:
         _refuse_if_taken()
     started = time.monotonic()
@@ -32,11 +33,11 @@ def run(home: Path, *, serve: bool, fresh: bool) -> None:
     if fresh and home.exists():
         EmbeddedPostgres(home).discard()
         shutil.rmtree(home)
+    _refuse_if_older(home)
     (home / "facts").mkdir(parents=True, exist_ok=True)  # first: the mark of a demo's home, even of one that was killed
     settings = load(home=home, today=TODAY).model_copy(update={"database_url": None, "kafka": None, "public_url": None})
     with opened(settings) as app:
-        paths = demo_month.write(home / "facts")
-        fed = feeding.ingest_files(app, paths)
+        fed = play(app, home / "facts")
         app.views.catch_up()
         with app.views.reading(as_of=settings.business_date()) as cursor:
             showing.queue_rows(queue.rows(cursor, settings.business_date(), Filter()), settings.business_date(), False)
@@ -69,6 +70,13 @@ def _refuse_if_taken() -> None:
             probe.bind((HOST, PORT))
         except OSError:
             raise DemoNotPossible(f"port {PORT} is taken: stop what uses it, or use `./run demo --no-serve`") from None
+
+
+def _refuse_if_older(home: Path) -> None:
+    """A demo of May alone has that month open already: earlier months would pile up in its queue."""
+    facts = home / "facts"
+    if any(facts.glob("*.avro")) and not (facts / "2026-03").is_dir():
+        raise DemoNotPossible(f"{home} was made by an earlier version, whose demo was May alone: start over with --fresh")
 
 
 def _refuse_if_no_demos(home: Path) -> None:

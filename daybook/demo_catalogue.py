@@ -11,7 +11,11 @@ Fact = tuple[str, str, Fields]
 REMOTE, ONSITE, INTERNAL, PROJECT, CUSTOM, EMERGENCY = "REMOTE", "ONSITE", "INTERNAL", "PROJECT", "CUSTOM", "EMERGENCY"
 STANDARD, ZERO, REVERSE_CHARGE = "VAT20", "VAT0", "RC"
 OFFICE_HOURS = "UK-OFFICE"
-GO_LIVE = date(2026, 5, 1)
+MOVED_ON = date(2026, 3, 1)
+"""The day the MSP moved to Daybook."""
+RENEWED_ON = date(2026, 5, 1)
+"""The day on which every contract was renewed, at the new contract year's prices."""
+_SET_UP_ON = date(2026, 2, 24)
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "https://daybook.example/demo/2026-05")
 
@@ -23,7 +27,7 @@ def envelope(source: str, occurred_at: datetime, record: str, *natural_key: str 
 
 
 def catalogue() -> list[Fact]:
-    """What the MSP set up in the last week of April, before its first day on Daybook."""
+    """What the MSP set up in the last week of February, before its first day on Daybook."""
     return [
         _provider(),
         _tax_code(STANDARD, "VAT 20 %", "20", "standard", None),
@@ -45,7 +49,7 @@ def _catalogue_fact(record: str, day: date, key: str, revision: int, /, **fields
 def _provider() -> Fact:
     return _catalogue_fact(
         "ProviderDefined",
-        date(2026, 4, 27),
+        _SET_UP_ON,
         "provider",
         1,
         name="Lanternbrook IT Ltd",
@@ -65,7 +69,7 @@ def _provider() -> Fact:
 def _tax_code(code: str, name: str, percent: str, kind: str, wording: str | None) -> Fact:
     return _catalogue_fact(
         "TaxCodeDefined",
-        date(2026, 4, 27),
+        _SET_UP_ON,
         code,
         1,
         code=code,
@@ -80,7 +84,7 @@ def _tax_code(code: str, name: str, percent: str, kind: str, wording: str | None
 def _working_hours() -> Fact:
     return _catalogue_fact(
         "WorkingHoursDefined",
-        date(2026, 4, 27),
+        _SET_UP_ON,
         OFFICE_HOURS,
         1,
         code=OFFICE_HOURS,
@@ -95,7 +99,7 @@ def _working_hours() -> Fact:
 def _series(code: str, prefix: str, document: str) -> Fact:
     return _catalogue_fact(
         "InvoiceSeriesDefined",
-        date(2026, 4, 27),
+        _SET_UP_ON,
         code,
         1,
         code=code,
@@ -155,7 +159,7 @@ def _charge_type(
 ) -> Fact:
     return _catalogue_fact(
         "ChargeTypeDefined",
-        date(2026, 4, 27) if revision == 1 else date(2026, 5, 19),
+        _SET_UP_ON if revision == 1 else date(2026, 5, 19),
         code,
         revision,
         code=code,

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from daybook.demo_catalogue import GO_LIVE, OFFICE_HOURS, REVERSE_CHARGE, STANDARD, Fact, envelope
+from daybook.demo_catalogue import MOVED_ON, OFFICE_HOURS, REVERSE_CHARGE, STANDARD, Fact, envelope
 
 OWN_TIME = "lanternbrook"
 
@@ -16,8 +16,8 @@ def clients() -> list[Fact]:
         _client("fenwick", "Fenwick Group", "Newcastle upon Tyne", "NE1 0XX"),
         _client("hollin-bank", "Hollin Bank Dental Group", "Halifax", "HX1 0XX", terms=14),
         _client("thornfield", "Thornfield Hotels Ltd", "Harrogate", "HG1 0XX"),
-        _client("marlow-finch", "Marlow & Finch Architects LLP", "Leeds", "LS1 0XX"),
-        _client("northmoor", "Northmoor Learning Trust", "Bradford", "BD1 0XX", order="NLT-26-0417"),
+        _client("marlow-finch", "Marlow & Finch Architects LLP", "Leeds", "LS1 0XX", won_on=date(2026, 4, 28)),
+        _client("northmoor", "Northmoor Learning Trust", "Bradford", "BD1 0XX", terms=60, order="NLT-26-0417"),
         _client(
             "swilly-bay",
             "Swilly Bay Seafoods DAC",
@@ -46,7 +46,7 @@ def clients() -> list[Fact]:
             tax_code=REVERSE_CHARGE,
             tax_number="IE0000000BB",
         ),
-        _client("ferncliffe", "Ferncliffe Opticians Ltd", "Otley", "LS21 0XX"),
+        _client("ferncliffe", "Ferncliffe Opticians Ltd", "Otley", "LS21 0XX", won_on=date(2026, 4, 30)),
         _client(OWN_TIME, "Lanternbrook IT Ltd (own time)", "Leeds", "LS12 0XX"),
         _client("sable-stone", "Sable & Stone Joinery", "Skipton", "BD23 1XX", terms=7, moved=True),
     ]
@@ -66,15 +66,16 @@ def _client(
     terms: int = 30,
     order: str | None = None,
     working_hours: str | None = None,
+    won_on: date | None = None,
     moved: bool = False,
 ) -> Fact:
-    day, revision = (date(2026, 5, 18), 2) if moved else (date(2026, 4, 28), 1)
+    day, revision = (date(2026, 5, 18), 2) if moved else (won_on or date(2026, 2, 25), 1)
     head = envelope("psa", datetime.combine(day, time(10), UTC), "ClientDefined", client_id, revision)
     fields: dict[str, Any] = {
         **head,
         "client_id": client_id,
         "revision": revision,
-        "effective_from": day if moved else GO_LIVE,
+        "effective_from": day if moved or won_on else MOVED_ON,
         "name": name,
         "currency": currency,
         "time_zone": time_zone,

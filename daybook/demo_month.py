@@ -1,10 +1,11 @@
-"""The demo's facts: one MSP's May 2026 as its systems would have sent it, the same on every run.
+"""The demo's own month: one MSP's May 2026 as its systems would have sent it, the same on every run.
 
 As of 31 May 2026 the ready-for-invoicing queue made of them is fourteen clients, GBP 31,640.00 net; `docs/demo.md`
 says how each figure comes about and what is waiting.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import schemas
 from daybook.demo_catalogue import Fact, Fields, catalogue
 from daybook.demo_clients import clients
 from daybook.demo_contracts import contracts
+from daybook.demo_seats import may_counts
 from daybook.demo_time import time_facts
 from schemas.topics import RECORDS_ON
 
@@ -22,14 +24,17 @@ __all__ = ["Fact", "facts", "write"]
 
 def facts() -> list[Fact]:
     """Every fact as (topic, record, fields), in order of arrival within its topic; repeats are in it as they came."""
-    return [*catalogue(), *clients(), *contracts(), *time_facts()]
+    return [*catalogue(), *clients(), *contracts(), *time_facts(), *may_counts()]
 
 
-def write(folder: Path) -> list[Path]:
-    """Writes one Avro container file a topic into `folder`, e.g. `daybook.time.avro`, and gives their paths."""
+def write(folder: Path, given: Sequence[Fact] | None = None) -> list[Path]:
+    """Writes one Avro container file a topic into `folder`, e.g. `daybook.time.avro`, and gives their paths.
+
+    The facts are the month's, or those given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     by_topic: dict[str, list[tuple[str, Fields]]] = {}
-    for topic, record, fields in facts():
+    for topic, record, fields in facts() if given is None else given:
         by_topic.setdefault(topic, []).append((record, fields))
     return [_write_container(folder / f"{topic}.avro", topic, rows) for topic, rows in by_topic.items()]
 

@@ -1,6 +1,6 @@
 """Turns the demo's pieces of work into what a ticketing system would send: entries, decisions, amendments, repeats."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,8 +11,11 @@ from daybook.demo_work import Work, work
 
 _ZONE = ZoneInfo("Europe/London")
 _ENGINEERS = tuple(f"eng-{number}" for number in range(1, 7))
-_BANK_HOLIDAYS = frozenset({date(2026, 5, 4), date(2026, 5, 25)})
+_BANK_HOLIDAYS = frozenset({date(2026, 4, 3), date(2026, 4, 6), date(2026, 5, 4), date(2026, 5, 25)})
 _LATE_APPROVAL = datetime(2026, 6, 2, 8, 20, tzinfo=UTC)
+_APPROVAL_IN_MAY = datetime(2026, 5, 8, 9, 30, tzinfo=UTC)
+_AFTER_INVOICING = timedelta(days=30)
+"""So long after the work some are amended or withdrawn: their month has been invoiced by then."""
 _ROUTINE = (
     "Overnight alerts and failed backups looked through",
     "Patch approvals, two held back",
@@ -30,9 +33,14 @@ class Sent(NamedTuple):
 
 
 def time_facts() -> list[Fact]:
-    """Every fact about time in order of arrival."""
-    sent = [one for entry in _entries() for one in _story(entry)]
-    return [("daybook.time", one.record, one.fields) for one in sorted(sent, key=lambda one: one.at)]
+    """Every fact about May's time in order of arrival."""
+    return [("daybook.time", one.record, one.fields) for one in sent((*work(), *_own_time()), first_number=40_001)]
+
+
+def sent(pieces: Iterable[Work], first_number: int) -> list[Sent]:
+    """What the ticketing system sends about some work, in order of arrival; entries are numbered in order of the work."""
+    found = [one for entry in _entries(pieces, first_number) for one in _story(entry)]
+    return sorted(found, key=lambda one: one.at)
 
 
 class Entry(NamedTuple):
@@ -45,12 +53,12 @@ class Entry(NamedTuple):
     logged_at: datetime
 
 
-def _entries() -> Iterator[Entry]:
+def _entries(pieces: Iterable[Work], first_number: int) -> Iterator[Entry]:
     """All work in the order it was done, each done by an engineer who was free at the time."""
-    rows = sorted((*work(), *_own_time()), key=lambda row: (row.day, row.start))
+    rows = sorted(pieces, key=lambda row: (row.day, row.start))
     free_from = dict.fromkeys(_ENGINEERS, datetime.min.replace(tzinfo=UTC))
     tickets: dict[tuple[str, str], str] = {}
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows, start=first_number):
         start, end = _started_at(row), _ended_at(row)
         agent_id = row.agent_id or min(_ENGINEERS, key=lambda engineer: free_from[engineer])
         if free_from[agent_id] > start:
@@ -58,8 +66,8 @@ def _entries() -> Iterator[Entry]:
         free_from[agent_id] = end
         label = (row.client_id, row.ticket or str(number))
         has_ticket = row.charge_type not in (INTERNAL, PROJECT)
-        ticket_id = tickets.setdefault(label, f"T-{8000 + number}") if has_ticket else None
-        yield Entry(row, row.entry_id or f"TE-{40000 + number}", ticket_id, agent_id, end + timedelta(minutes=5))
+        ticket_id = tickets.setdefault(label, f"T-{number - 32_000}") if has_ticket else None
+        yield Entry(row, row.entry_id or f"TE-{number}", ticket_id, agent_id, end + timedelta(minutes=5))
 
 
 def _own_time() -> Iterator[Work]:
@@ -86,6 +94,13 @@ def _story(entry: Entry) -> list[Sent]:
             return [logged, approved, _approved(entry, 1, decided_at + timedelta(minutes=20), "again")]
         case "approved in June":
             return [logged, _approved(entry, 1, _LATE_APPROVAL)]
+        case "approved in May":
+            return [logged, _approved(entry, 1, _APPROVAL_IN_MAY)]
+        case "amended after invoicing":
+            amended = _next_morning(entry.logged_at + _AFTER_INVOICING)
+            return [logged, approved, _amended(entry, amended), _approved(entry, 2, _next_decision(amended))]
+        case "withdrawn after invoicing":
+            return [logged, approved, _withdrawn(entry, _next_morning(entry.logged_at + _AFTER_INVOICING))]
         case "approval came first":
             return [logged._replace(at=amended_at), approved]
         case "sent twice":

@@ -20,12 +20,15 @@ Story = Literal[
     "withdrawn",
     "unapproved",
     "moved here",
+    "approved in May",
+    "amended after invoicing",
+    "withdrawn after invoicing",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One piece of work on a day of May 2026 (32 is 1 June) at a local time, in minutes, and what became of it."""
+    """One piece of work on a day of May 2026 (0 is 30 April, 32 is 1 June) at a local time, in minutes, and what became of it."""
 
     day: int
     start: str

@@ -1,7 +1,6 @@
 """The demo month proved by a plain computation of its own, on fractions, that knows none of the product's rules."""
 
 import itertools
-import json
 import re
 from collections import Counter, defaultdict
 from datetime import date, timedelta
@@ -12,14 +11,11 @@ from typing import Any
 
 import pytest
 
-from daybook.demo_month import facts, write
-from schemas.files import read
-from schemas.topics import TOPIC_OF
+from daybook.demo_month import facts
 
 AS_OF = date(2026, 5, 31)
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "demo.md"
-SCHEMAS = ROOT / "schemas"
 Fields = dict[str, Any]
 
 THE_FOURTEEN = {
@@ -31,7 +27,7 @@ THE_FOURTEEN = {
         "5.25",
         "1598.00",
     ),
-    "Thornfield Hotels Ltd": ({"Managed network and Wi-Fi", "On-Site"}, "4", "4170.00"),
+    "Thornfield Hotels Ltd": ({"Managed devices", "Managed network", "On-Site"}, "4", "4170.00"),
     "Marlow & Finch Architects LLP": ({"Managed Services", "Project Time"}, "13.5", "2210.00"),
     "Northmoor Learning Trust": ({"Managed Services", "Printed e-safety handbooks", "Custom"}, "4.5", "1980.00"),
     "Swilly Bay Seafoods DAC": ({"Managed Services", "Remote Support"}, "3.5", "1365.00"),
@@ -219,6 +215,23 @@ class Month:
                 for line in lines.values():
                     if line["type"] == "RecurringLine" and first["starts_on"] <= AS_OF:
                         self._rate_fee(client_id, states, first, line["line_id"])
+                    elif line["type"] == "SeatLine":
+                        self._rate_seats(client_id, line)
+
+    def _rate_seats(self, client_id: str, line: Fields) -> None:
+        """Price x seats: as counted on 31 May in arrears, else on each day of May."""
+        counts = [f for f in of("SeatCountReported") if (f["client_id"], f["product"]) == (client_id, line["product"])]
+        system = next(system for system in line["systems"] if any(f["system"] == system for f in counts))
+        days = [date(2026, 5, day) for day in range(1, 32)]
+        on = [
+            max((f for f in counts if f["system"] == system and f["as_of"].date() <= day), key=lambda f: f["as_of"])["quantity"]
+            for day in days
+        ]
+        assert (line["policy"], line["timing"]) in {("snapshot", "arrears"), ("daily", "advance")}
+        seats = Fraction(on[-1]) if line["policy"] == "snapshot" else Fraction(sum(on), len(days))
+        self.lines.append(
+            (self.names[client_id], line["description"], Fraction(0), pennies(seats * Fraction(line["unit_price"])))
+        )
 
     def _rate_fee(self, client_id: str, states: list[Fields], contract: Fields, line_id: str) -> None:
         def line_on(day: date) -> Fields | None:
@@ -352,35 +365,3 @@ def test_allowance_is_not_due_and_its_time_is_inside_it() -> None:
     under_it = [f for f in of("TimeEntryLogged") if f["contract_id"] == hours["contract_id"]]
     assert 0 < sum(f["worked_minutes"] for f in under_it) + 60 * len(under_it) <= allowance["included_minutes"]
     assert {f["charge_type"] for f in under_it} <= set(allowance["charge_types"])
-
-
-# ---- the files
-
-
-FIELDS_OF = {
-    record: {field["name"] for field in json.loads((SCHEMAS / f"{record}.v1.avsc").read_text(encoding="utf-8"))["fields"]}
-    for record in {record for _, record, _ in facts()}
-}
-
-
-def test_each_fact_is_complete_and_on_its_topic() -> None:
-    for topic, record, fields in facts():
-        assert TOPIC_OF[record] == topic
-        assert FIELDS_OF[record] == set(fields)
-
-
-def test_files_give_back_the_facts(tmp_path: Path) -> None:
-    paths = write(tmp_path / "demo")
-    assert sorted(path.name for path in paths) == [
-        "daybook.catalogue.avro",
-        "daybook.clients.avro",
-        "daybook.contracts.avro",
-        "daybook.time.avro",
-    ]
-    read_back = [(fact.topic, fact.record, fact.fields) for path in paths for fact in read(path)]  # type: ignore[union-attr]
-    assert read_back == facts()
-
-
-def test_a_second_writing_gives_the_same_bytes(tmp_path: Path) -> None:
-    first, second = write(tmp_path / "a"), write(tmp_path / "b")
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

@@ -58,5 +58,3 @@ def test_overage_of_fenwick_comes_from_an_allowance_or_a_meter() -> None:
     ]
     assert {line["type"] for line in lines} & {"AllowanceLine", "UsageLine"}
     assert not [line for line in lines if line["type"] == "RecurringLine" and line["description"] == "Overage"]
-
-
