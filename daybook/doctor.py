@@ -12,8 +12,9 @@ from psycopg_pool import PoolTimeout
 
 from daybook.app import App, NotMigrated, migration_folders, now, opened
 from daybook.heartbeat import LastBeat, last_beats, silent
+from daybook.reminding import MAIL_SERVER
 from daybook.settings import Settings
-from daybook.worker import CONSUMER, VIEWS, publisher_part
+from daybook.worker import CONSUMER, REMINDERS, VIEWS, publisher_part
 from ledger.embedded import EmbeddedPostgresError
 from ledger.migrate import MigrationRefused, pending
 from producers.following import feeds_of
@@ -112,7 +113,7 @@ def _worker(app: App) -> Iterator[Finding]:
     if app.settings.kafka is None:
         return
     beats = last_beats(app)
-    for part in (CONSUMER, VIEWS):
+    for part in (CONSUMER, VIEWS, REMINDERS):
         yield _alive(beats, part)
     feeds = feeds_of(app.book)
     for standing in standings(feeds, app.database):
@@ -130,7 +131,7 @@ def _alive(beats: Sequence[LastBeat], part: str) -> Finding:
     if not alive:
         last = f"the last was seen {min(beat.ago_s for beat in mine):.0f} s ago" if mine else "none was ever seen"
         return Finding(check, False, f"dead {part}: {last}", "start `daybook worker`; nothing is lost meanwhile")
-    if troubled := [beat.problem for beat in alive if beat.problem]:
+    if troubled := [beat.problem for beat in alive if beat.problem and not beat.problem.startswith(MAIL_SERVER)]:
         return Finding(check, False, troubled[0], "do what the message says; it goes on by itself afterwards")
     return Finding(check, True, f"{len(alive)} alive")
 
@@ -227,6 +228,15 @@ def _kafka(app: App) -> Finding:
     return Finding("kafka", True, f"cluster {cluster}, {behind} records not taken yet")
 
 
+def _mail(app: App) -> Finding:
+    """A mail server that fails is no reason to take work away from this installation: facts are taken in all the same."""
+    beats = [beat for beat in last_beats(app) if beat.part == f"worker/{REMINDERS}" and beat.ago_s <= DEAD_AFTER_S]
+    if troubled := [beat.problem for beat in beats if beat.problem.startswith(MAIL_SERVER)]:
+        todo = "check DAYBOOK_SMTP_URL, its user and password, and that the server runs; nothing is lost, it is tried again"
+        return Finding("mail", False, troubled[0], todo)
+    return Finding("mail", True, "a server is set" if app.settings.smtp_url else "no server is set: mails are files")
+
+
 MORE: Final[Mapping[str, Callable[[App], Finding]]] = {
     "rights": _rights,
     "people": _people,
@@ -234,6 +244,7 @@ MORE: Final[Mapping[str, Callable[[App], Finding]]] = {
     "address": _address,
     "dead letters": _dead_letters,
     "kafka": _kafka,
+    "mail": _mail,
 }
 """What only an operator at the machine can mend."""
 

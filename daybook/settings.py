@@ -27,7 +27,8 @@ class Settings(BaseModel):
     kafka: str | None = None
     group: str = "daybook"
     dead_letter_bytes: bool = False
-    smtp_url: str | None = None
+    smtp_url: str | None = Field(default=None, repr=False)
+    mail_from: str | None = None
     public_url: str | None = None
     secret_key: str | None = None
     stripe_key: str | None = None
@@ -54,6 +55,21 @@ class Settings(BaseModel):
         if self.public_url is None or not _is_https_address(self.public_url):
             todo = "the https address people use, for the provider sends them back there (DAYBOOK_OIDC_ISSUER is set)"
             raise _wrong("public_url", f"missing or not https: set it to {todo}")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_can_leave(self) -> Self:
+        """A mail server or sender that is none is refused at the start, not at the first mail."""
+        from producers.mail.addresses import address_of
+        from producers.mail.transport import MailSettingError, server_of
+
+        if self.smtp_url is not None:
+            try:
+                server_of(self.smtp_url)
+            except MailSettingError as error:
+                raise _wrong("smtp_url", str(error)) from None
+        if self.mail_from is not None and address_of(self.mail_from) is None:
+            raise _wrong("mail_from", "it is the e-mail address that Daybook writes from, e.g. billing@example.com")
         return self
 
     @property

@@ -13,11 +13,13 @@ from psycopg_pool import PoolTimeout
 
 from consumers.ingest import Ingest
 from consumers.source import Source, SourceError
+from daybook import reminding
 from daybook.app import App, now
 from daybook.canonical import trace
 from daybook.feeding import INGEST_LOCK
 from daybook.heartbeat import Heartbeat, Pulse
 from producers.following import feeds_of, join_publishers, publish_what_there_is, start_publishers
+from runs.settled import Settling
 
 log = structlog.get_logger("daybook.worker")
 
@@ -25,7 +27,7 @@ FOLLOW_EVERY_S = 0.5
 KEPT_FOR = timedelta(days=90)  # long enough to replay after a fix, short enough for what people wrote
 RESTART_AFTER_S = 2.0
 CONNECT_WITHIN_S = 10.0
-CONSUMER, VIEWS = "consumer", "views"
+CONSUMER, VIEWS, REMINDERS = "consumer", "views", "reminders"
 
 
 def run(app: App, *, once: bool = False, stop: threading.Event | None = None) -> None:
@@ -38,14 +40,20 @@ def run(app: App, *, once: bool = False, stop: threading.Event | None = None) ->
     if once:
         _ingest(app, stop, Pulse(), lambda loop, _source: loop.drain(stop))
         app.views.catch_up()
+        Settling(app.book).step(now())
+        reminding.once(app)
         if kafka is not None:
             publish_what_there_is(feeds, app.database, kafka, stop)
         return
-    heart = Heartbeat(app, "worker", [CONSUMER, VIEWS, *(publisher_part(feed.name) for feed in feeds)])
+    heart = Heartbeat(app, "worker", [CONSUMER, VIEWS, REMINDERS, *(publisher_part(feed.name) for feed in feeds)])
     consumer = heart.pulses[CONSUMER]
     follower = threading.Thread(target=_follow, args=(app, stop, heart.pulses[VIEWS]), name=VIEWS, daemon=True)
+    reminders = threading.Thread(
+        target=reminding.run, args=(app, stop, heart.pulses[REMINDERS]), name=REMINDERS, daemon=True
+    )
     with heart:
         follower.start()
+        reminders.start()
         publishers = []
         if kafka is not None:
             publishers = start_publishers(
@@ -53,6 +61,7 @@ def run(app: App, *, once: bool = False, stop: threading.Event | None = None) ->
             )
         _ingest(app, stop, consumer, lambda loop, source: _consume(loop, source, stop, consumer))
         follower.join(timeout=30)
+        reminders.join(timeout=30)
         join_publishers(publishers)
 
 
@@ -128,10 +137,12 @@ def purge(app: App, at: datetime) -> int:
 def _follow(app: App, stop: threading.Event, pulse: Pulse) -> None:
     """Keeps the views at the log's end, and the calendar at today."""
     purged_on: date | None = None
+    settling = Settling(app.book)
     while not stop.is_set():
         try:
             app.open_today()
             app.views.follow(progress=lambda _count: pulse.beat())
+            settling.step(now())
             if purged_on != (today := now().date()):
                 purge(app, now())
                 purged_on = today

@@ -18,7 +18,7 @@ from domain.contract import (
     SeatLine,
 )
 from domain.money import UnknownCurrency, is_beyond_belief, minor_digits
-from domain.seat_counts import MOST_SEATS
+from domain.seat_polls import MOST_SEATS
 from domain.terms import ClientTerms, Timeline, zone_of
 from domain.tiers import tier_fault
 

@@ -1,10 +1,12 @@
-"""Issued invoices and credit notes as other systems read them on `daybook.invoices`."""
+"""Issued invoices and credit notes, and what became of them, as other systems read them on `daybook.invoices`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
+from domain.corrections import InvoiceSettled, InvoiceVoided, InvoiceWrittenOff
+from domain.ids import stream_id
 from domain.invoice import CreditNoteIssued, Document, InvoiceIssued, InvoiceLine
 from ledger.book import Book
 from ledger.event_codec import decode
@@ -20,24 +22,31 @@ MOST_SOURCES: Final = 100
 _WINDOW: Final = 50_000
 _FEWER_SOURCES: Final = (MOST_SOURCES, 10, 0)
 _PLACES: Final = Decimal("1e-8")
-_TOPICS: Final = [InvoiceIssued.TOPIC, CreditNoteIssued.TOPIC]
+Told = Document | InvoiceVoided | InvoiceWrittenOff | InvoiceSettled
+"""What is told on the topic; each record has its event's name."""
+_TOPICS: Final = [cls.TOPIC for cls in (InvoiceIssued, CreditNoteIssued, InvoiceVoided, InvoiceWrittenOff, InvoiceSettled)]
 _NEXT: Final = """
     SELECT e.notification_id, b.recorded_at, e.topic, e.state
     FROM ledger.daybook_events AS e JOIN ledger.batches AS b USING (batch_id)
     WHERE e.notification_id > %s AND e.notification_id <= %s AND e.topic = ANY(%s)
     ORDER BY e.notification_id LIMIT %s
 """
-# The list of documents is written with the documents themselves, and is short; the events would have to be gone through.
+# These lists are written with the events themselves, and are short; the events would have to be gone through.
 _BACKLOG: Final = """
     SELECT count(*), (
         SELECT b.recorded_at FROM ledger.daybook_events AS e JOIN ledger.batches AS b USING (batch_id)
         WHERE e.notification_id = min(i.position)
-    ) FROM books.invoices AS i WHERE i.position > %s
+    ) FROM (
+        SELECT position FROM books.invoices WHERE position > %(after)s
+        UNION ALL SELECT position FROM books.voids WHERE position > %(after)s
+        UNION ALL SELECT position FROM books.write_offs WHERE position > %(after)s
+        UNION ALL SELECT position FROM books.settlements WHERE position > %(after)s
+    ) AS i
 """
 
 
 class DocumentFeed:
-    """The ledger's documents in order of issue; their position is the ledger's."""
+    """The ledger's documents, and what became of them, in the ledger's order; their position is the ledger's."""
 
     name = "invoices"
     log_event = "documents_published"
@@ -63,7 +72,7 @@ class DocumentFeed:
     def backlog(self, after: int) -> Backlog:
         """The documents that nobody was told of yet."""
         with self._book.database.connection() as connection:
-            row = connection.execute(_BACKLOG.encode(), [after]).fetchone()
+            row = connection.execute(_BACKLOG.encode(), {"after": after}).fetchone()
         assert row is not None
         return Backlog(*row)
 
@@ -86,9 +95,9 @@ class DocumentFeed:
         return page
 
 
-def message_of(position: int, recorded_at: datetime, document: Document, keyring: Keyring) -> Message:
+def message_of(position: int, recorded_at: datetime, document: Told, keyring: Keyring) -> Message:
     """A document as a message; one that would be too large names fewer source events, their hash still covers all."""
-    record = "InvoiceIssued" if isinstance(document, InvoiceIssued) else "CreditNoteIssued"
+    record = type(document).__name__
     why = ""
     for most in _FEWER_SOURCES:
         fields = wire_fields(document, recorded_at, keyring, most)
@@ -103,8 +112,28 @@ def message_of(position: int, recorded_at: datetime, document: Document, keyring
     raise CannotPublish(f"{document.number} at position {position} of the ledger: {why}")
 
 
-def wire_fields(document: Document, recorded_at: datetime, keyring: Keyring, most_sources: int = MOST_SOURCES) -> dict[str, Any]:
-    """The record's fields: what the ledger froze, and the instant it became known."""
+def wire_fields(document: Told, recorded_at: datetime, keyring: Keyring, most_sources: int = MOST_SOURCES) -> dict[str, Any]:
+    """The record's fields: what the ledger froze, and the instant it became known; a forgotten client's reason is empty."""
+    fields: dict[str, Any] = {
+        "event_id": document.event_id,
+        "recorded_at": recorded_at,
+        "client_id": document.client_id,
+        "invoice_id": str(stream_id("invoice", document.number)),
+        "number": document.number,
+    }
+    match document:
+        case InvoiceVoided():
+            return fields | {"reason": _readable(document.reason, keyring)}
+        case InvoiceWrittenOff():
+            return fields | {"amount_minor": document.amount_minor, "reason": _readable(document.reason, keyring)}
+        case InvoiceSettled():
+            # The wire has an instant for what is a day: its beginning, so that it reads as that day.
+            return fields | {"settled_at": datetime.combine(document.settled_on, time(), UTC)}
+        case _:
+            return _of_document(document, recorded_at, keyring, most_sources)
+
+
+def _of_document(document: Document, recorded_at: datetime, keyring: Keyring, most_sources: int) -> dict[str, Any]:
     fields = {
         "event_id": document.event_id,
         "recorded_at": recorded_at,

@@ -16,6 +16,7 @@ from ledger.database import Database
 from producers.dead_letters import DeadLetterFeed
 from producers.documents import DocumentFeed
 from producers.marks import problems
+from producers.notices import NoticeFeed
 from producers.outgoing import Feed
 from producers.publisher import Publisher, PublisherStopped, TopicsMissing
 from schemas.topics import CURSORS
@@ -29,7 +30,7 @@ FINISH_WITHIN_S: Final = 30.0
 
 def feeds_of(book: Book, *, dead_letter_bytes: bool = False) -> list[Feed]:
     """All that an installation tells; `dead_letter_bytes` sends along what could not be read."""
-    return [DocumentFeed(book), DeadLetterFeed(book, with_bytes=dead_letter_bytes)]
+    return [DocumentFeed(book), NoticeFeed(book), DeadLetterFeed(book, with_bytes=dead_letter_bytes)]
 
 
 def start_publishers(

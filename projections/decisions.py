@@ -14,6 +14,7 @@ from domain.decisions import BusinessDayOpened, ChargeAdjusted, ItemHeld, ItemRe
 from domain.difference import Adjustment, Posting
 from domain.invoice import CreditNoteIssued, Document, InvoiceIssued, postings
 from domain.rate_time import Posted
+from projections import corrections, notices
 from projections.tables import (
     ADJUSTMENTS,
     BUSINESS_DAY,
@@ -37,8 +38,10 @@ TABLES: tuple[Table, ...] = (
     BUSINESS_DAY,
     INVOICES,
     INVOICE_LINES,
+    *corrections.TABLES,
+    *notices.TABLES,
 )
-TOPICS = frozenset(
+TOPICS = notices.TOPICS | corrections.TOPICS | frozenset(
     cls.TOPIC for cls in (ItemHeld, ItemReleased, ChargeAdjusted, BusinessDayOpened, InvoiceIssued, CreditNoteIssued)
 )
 
@@ -72,13 +75,18 @@ def _decide(cursor: Cursor[Any], position: int, event: Any) -> None:
         case ChargeAdjusted():
             adjusted = (
                 event.client_id, event.item_key, event.adjustment_id, event.currency, event.amount_minor, event.by,
-                event.occurred_at, event.reason, event.event_id,
+                event.occurred_at, event.reason, event.event_id, event.waives,
             )  # fmt: skip
             replace_rows(cursor, ADJUSTMENTS, [adjusted[:3]], [adjusted])
             mark_decided(cursor, {event.client_id: position})
         case BusinessDayOpened():
             cursor.execute("DELETE FROM business_day WHERE day < %s", (event.day,))
             cursor.execute("INSERT INTO business_day (day) VALUES (%s) ON CONFLICT DO NOTHING", (event.day,))
+        case _ if event.TOPIC in corrections.TOPICS:
+            if corrections.apply(cursor, position, event):
+                mark_decided(cursor, {event.client_id: position})
+        case _ if event.TOPIC in notices.TOPICS:
+            notices.apply(cursor, [(position, event)])
         case _:
             raise TypeError(f"{type(event).__name__} is no decision")
 
@@ -118,6 +126,7 @@ def _issue(cursor: Cursor[Any], documents: Sequence[tuple[int, Document]]) -> No
     _keep_entries(cursor, {key: posting for key, (_, posting) in taken.items()}, counts.keys())
     copy_in(cursor, INVOICES, (_invoice_row(position, document) for position, document in documents))
     copy_in(cursor, INVOICE_LINES, (row for _, document in documents for row in _line_rows(document)))
+    corrections.keep_credits(cursor, [document for _, document in documents])
     _count(cursor, [document for _, document in documents])
     mark_decided(cursor, {document.client_id: position for position, document in documents})
 
@@ -212,15 +221,18 @@ def _by_item(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], list[Post
 def adjustments_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple[str, str], list[Adjustment]]:
     """Every adjustment of some clients, by (client, item key)."""
     cursor.execute(
-        "SELECT client_id, item_key, adjustment_id, currency, amount_minor, event_id FROM adjustments"
+        "SELECT client_id, item_key, adjustment_id, currency, amount_minor, event_id, waives FROM adjustments"
         " WHERE client_id = ANY(%s) ORDER BY 1, 2, 3",
         (list(client_ids),),
     )
     found: dict[tuple[str, str], list[Adjustment]] = {}
-    for client_id, key, adjustment_id, currency, amount_minor, event_id in cursor.fetchall():
+    for client_id, key, adjustment_id, currency, amount_minor, event_id, waives in cursor.fetchall():
         found.setdefault((client_id, key), []).append(
-            Adjustment(adjustment_id=adjustment_id, currency=currency, amount_minor=amount_minor, reason="", event_id=event_id)
-        )
+            Adjustment(
+                adjustment_id=adjustment_id, currency=currency, amount_minor=amount_minor, reason="", event_id=event_id,
+                waives=waives,
+            )
+        )  # fmt: skip
     return found
 
 

@@ -10,9 +10,12 @@ from projections.source_events import source_events
 STANDING: LiteralString = (
     " LEFT JOIN open_items o ON o.client_id = i.client_id AND o.number = i.number"
     " LEFT JOIN credits k ON k.client_id = i.client_id AND k.source = i.number AND k.kind = 'credit_note'"
+    " LEFT JOIN voids v ON v.client_id = i.client_id AND v.number = i.number"
 )
 """Joins to the documents `i` what is paid of them; `standing` reads the columns of `STANDS`."""
-STANDS: LiteralString = "coalesce(o.outstanding_minor, greatest(i.total_minor, 0)), o.status, k.unapplied_minor"
+STANDS: LiteralString = (
+    "coalesce(o.outstanding_minor, greatest(i.total_minor, 0)), o.status, k.unapplied_minor, v.number IS NOT NULL"
+)
 _INVOICE: LiteralString = (
     "SELECT i.number, i.kind, i.client_id, i.currency, i.issued_on, i.due_on, i.net_minor, i.tax_minor, i.total_minor,"
     f" {STANDS} FROM invoices i {STANDING}"
@@ -24,13 +27,16 @@ _LINE: LiteralString = (
 )
 _OF_DOCUMENTS: LiteralString = (
     " WHERE (%(client)s::text IS NULL OR i.client_id = %(client)s) AND (%(number)s::text IS NULL OR i.number = %(number)s)"
+    " AND (%(numbers)s::text[] IS NULL OR i.number = ANY(%(numbers)s))"
 )
 MOST_SOURCES = 100
 
 
-def invoices(cursor: Cursor[Any], client_id: str | None = None, number: str | None = None) -> list[dict[str, Any]]:
-    """Issued documents in order of issue, each with its lines; of one client, or the one of a number."""
-    given = {"client": client_id, "number": number}
+def invoices(
+    cursor: Cursor[Any], client_id: str | None = None, number: str | None = None, *, numbers: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Issued documents in order of issue, each with its lines; of one client, or the one of a number, or those of several."""
+    given = {"client": client_id, "number": number, "numbers": numbers}
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in cursor.execute(f"{_LINE} i {_OF_DOCUMENTS} ORDER BY number, line_no", given).fetchall():
         lines.setdefault(row[21], []).append(_line(row))
@@ -41,18 +47,20 @@ def invoices(cursor: Cursor[Any], client_id: str | None = None, number: str | No
         {
             "number": r[0], "kind": r[1], "client_id": r[2], "currency": r[3], "issued_on": r[4], "due_on": r[5],
             "net_minor": r[6], "tax_minor": r[7], "total_minor": r[8],
-            **standing(*r[9:12]), "lines": lines.get(r[0], []),
+            **standing(*r[9:13]), "lines": lines.get(r[0], []),
         }
         for r in found
     ]  # fmt: skip
 
 
-def standing(outstanding_minor: int, status: str | None, unapplied_minor: int | None) -> dict[str, Any]:
-    """What is still owed on a document, and its status: `open`, `partly_paid`, `settled` or `written_off`.
+def standing(outstanding_minor: int, status: str | None, unapplied_minor: int | None, voided: bool) -> dict[str, Any]:
+    """What is still owed on a document, and its status: `open`, `partly_paid`, `settled`, `written_off` or `voided`.
 
     A credit note owes nothing; it is open as long as some of it is credit that pays nothing yet.
     A document issued a moment ago, which the view has not seen yet, is owed whole.
     """
+    if voided:
+        return {"outstanding_minor": outstanding_minor if status is not None else 0, "status": "voided"}
     if status is None:
         status = "open" if outstanding_minor or unapplied_minor else "settled"
     return {"outstanding_minor": outstanding_minor, "status": status}

@@ -74,7 +74,7 @@ def invoice_rows(cursor: Cursor[Any], client: str | None = None, client_id: str 
     return [
         InvoiceRow(
             number=r[0], kind=r[1], client_id=r[2], client_name=r[3], currency=r[4], issued_on=r[5], due_on=r[6],
-            net_minor=r[7], tax_minor=r[8], total_minor=r[9], **standing(*r[10:13]),
+            net_minor=r[7], tax_minor=r[8], total_minor=r[9], **standing(*r[10:14]),
         )
         for r in rows
     ]  # fmt: skip

@@ -9,7 +9,10 @@ from psycopg import Cursor
 
 from domain.ids import taken_back
 from projections.charges import due_line
+from projections.seat_list import SeatPeriod, periods
 from projections.source_events import source_events
+
+MOST_CURRENCIES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class Item:
     explanation: str
     lines: tuple[dict[str, Any], ...]
     entries: tuple[Entry, ...]
+    seats: tuple[SeatPeriod, ...]
     adjustments: tuple[Adjusted, ...]
     postings: tuple[Posted, ...]
     hold: dict[str, Any] | None
@@ -101,6 +105,7 @@ def item(cursor: Cursor[Any], client_id: str, item_key: str) -> Item | None:
         explanation=row[6],
         lines=lines,
         entries=_entries(cursor, client_id, members),
+        seats=tuple(periods(cursor, client_id, MOST_CURRENCIES, item_key)),
         adjustments=adjustments,
         postings=_postings(cursor, client_id, item_key),
         hold=_hold(cursor, client_id, item_key),

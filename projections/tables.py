@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 from psycopg import Cursor, sql
 
@@ -12,13 +12,15 @@ from psycopg import Cursor, sql
 class Table:
     """A table of schema `books`: its columns with their types, the first `keys` of which are its primary key.
 
-    `unhashed` columns are left out of the view's state hash: cipher text differs each time it is written.
+    `unhashed` columns are left out of the view's state hash: cipher text differs each time it is written. So are rows
+    that are not among `hashed_rows`, a condition: what may be there or not, by chance of arrival, and changes nothing.
     """
 
     name: str
     columns: tuple[tuple[str, str], ...]
     keys: int
     unhashed: frozenset[str] = frozenset()
+    hashed_rows: LiteralString = "true"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -26,9 +28,9 @@ class Table:
         return tuple(name for name, _ in self.columns)
 
 
-def _table(name: str, keys: int, columns: str, unhashed: str = "") -> Table:
+def _table(name: str, keys: int, columns: str, unhashed: str = "", hashed_rows: LiteralString = "true") -> Table:
     pairs = tuple((part.split()[0], part.split()[1]) for part in columns.split(","))
-    return Table(name, pairs, keys, frozenset(unhashed.split()))
+    return Table(name, pairs, keys, frozenset(unhashed.split()), hashed_rows)
 
 
 POSTED: Final = _table(
@@ -45,7 +47,7 @@ ADJUSTMENTS: Final = _table(
     "adjustments",
     3,
     "client_id text, item_key text, adjustment_id text, currency text, amount_minor int8, adjusted_by text,"
-    "adjusted_at timestamptz, reason text, event_id text",
+    "adjusted_at timestamptz, reason text, event_id text, waives bool",
     unhashed="reason",
 )
 BUSINESS_DAY: Final = _table("business_day", 1, "one bool, day date")
@@ -64,6 +66,36 @@ INVOICE_LINES: Final = _table(
     "tax_percent numeric, tax_minor int8, account text, corrects_number text, corrects_line_no int4, rule text,"
     "arithmetic text, source_count int4, source_sha256 text, source_event_ids text[]",
 )
+CREDITED: Final = _table(
+    "credited",
+    2,
+    "client_id text, number text, of_number text, mode text, credited_by text, credited_at timestamptz, reason text",
+    unhashed="reason",
+)
+VOIDS: Final = _table(
+    "voids",
+    2,
+    "client_id text, number text, credited_by text, voided_by text, voided_at timestamptz, reason text, position int8",
+    unhashed="reason position",
+)
+WRITE_OFFS: Final = _table(
+    "write_offs",
+    3,
+    "client_id text, number text, event_id uuid, currency text, amount_minor int8, written_off_on date, written_off_by text,"
+    "written_off_at timestamptz, reason text, position int8",
+    unhashed="reason position",
+)
+SETTLEMENTS: Final = _table(
+    "settlements", 2, "client_id text, number text, settled_on date, position int8", unhashed="position"
+)
+NOTICES: Final = _table(
+    "notices",
+    2,
+    "client_id text, notice_id text, kind text, rule text, numbers text[], currency text, due_on date, claimed_on date,"
+    "claimed_at timestamptz, balance_minor int8, addresses text[], message_id text, state text, tries int4, permanent bool,"
+    "last_at timestamptz, reason text, position int8",
+    unhashed="addresses reason position",
+)
 TERMS: Final = _table("terms", 2, "subject text, event_id uuid, topic text, state bytea", unhashed="state")
 TIME_ENTRIES: Final = _table(
     "time_entries",
@@ -74,11 +106,26 @@ TIME_ENTRIES: Final = _table(
     "first_event_id text, state bytea",
     unhashed="note state",
 )
+SAYS_SOMETHING: Final = """
+    quantity NOT BETWEEN 0 AND 10000000 OR as_of < '1970-01-01Z' OR as_of >= '2200-01-01Z' OR EXISTS (
+        SELECT FROM seat_counts p
+        WHERE (p.client_id, p.product, p.system) = (seat_counts.client_id, seat_counts.product, seat_counts.system)
+            AND p.as_of = seat_counts.as_of AND p.event_id <> seat_counts.event_id
+    ) OR quantity IS DISTINCT FROM (
+        SELECT p.quantity FROM seat_counts p
+        WHERE (p.client_id, p.product, p.system) = (seat_counts.client_id, seat_counts.product, seat_counts.system)
+            AND p.as_of < seat_counts.as_of AND p.as_of >= date_trunc('day', seat_counts.as_of, 'UTC')
+            AND p.quantity BETWEEN 0 AND 10000000
+        ORDER BY p.as_of DESC, p.revision DESC, p.occurred_at DESC, p.event_id DESC LIMIT 1
+    )
+"""
+# Which poll of a day is in the book may depend on which came first (`domain.seat_polls.repeats` says the same).
 SEAT_COUNTS: Final = _table(
     "seat_counts",
     3,
     "client_id text, product text, event_id uuid, system text, as_of timestamptz, revision int8, occurred_at timestamptz,"
     "quantity int8",
+    hashed_rows=SAYS_SOMETHING,
 )
 CLIENTS: Final = _table("clients", 1, "client_id text, name text, currency text, time_zone text, status text, terms_days int4")
 CHARGES: Final = _table(
@@ -129,6 +176,12 @@ ALLOCATIONS: Final = _table(
     "allocations",
     3,
     "client_id text, currency text, allocation_no int4, source text, number text, amount_minor int8, allocated_on date",
+)
+SETTLED: Final = _table(
+    "settled",
+    2,
+    "client_id text, currency text, last_on date, last_rank int4, last_at timestamptz, last_step int4, last_name text,"
+    "allocations int4",
 )
 WAITING: Final = _table(
     "waiting",

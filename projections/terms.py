@@ -1,8 +1,9 @@
 """The catalogue and each client's terms as the view knows them, kept in memory while one runner follows the log."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from psycopg import Cursor
 
@@ -68,11 +69,16 @@ def load_catalogue(cursor: Cursor[Any]) -> Catalogue:
     return catalogue_of(decode(topic, state) for topic, state in rows)
 
 
-def load_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, ClientTerms]:
-    """Clients' terms as the table has them, in one query."""
+def load_clients(
+    cursor: Cursor[Any], client_ids: Sequence[str], without: Collection[UUID] = frozenset()
+) -> dict[str, ClientTerms]:
+    """Clients' terms as the table has them, in one query; `without` are states to leave out."""
     states: dict[str, list[object]] = {client_id: [] for client_id in client_ids}
     if client_ids:
-        rows = cursor.execute("SELECT subject, topic, state FROM terms WHERE subject = ANY(%s)", (list(client_ids),)).fetchall()
+        rows = cursor.execute(
+            "SELECT subject, topic, state FROM terms WHERE subject = ANY(%s) AND event_id <> ALL(%s::uuid[])",
+            (list(client_ids), list(without)),
+        ).fetchall()
         for subject, topic, state in rows:
             states[subject].append(decode(topic, state))
     return {client_id: client_terms(client_id, found) for client_id, found in states.items()}

@@ -137,6 +137,14 @@ class Views:
                     _rate_as_of(cursor, as_of)
                 yield cursor
 
+    @contextmanager
+    def thrown_away(self) -> Iterator[Cursor[Any]]:
+        """A cursor in one snapshot of the views, all of whose writes, temporary tables included, are undone at the end."""
+        with self._session() as connection, connection.transaction(force_rollback=True), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute(BUSY)
+            yield cursor
+
     def rebuild(self, names: Sequence[str] = (), *, progress: Progress | None = None) -> int:
         """Builds the named views (or all) from nothing beside the live ones, catches up, and swaps them in one transaction."""
         unknown = set(names) - set(view_names())
@@ -260,9 +268,10 @@ def state_hash(cursor: Cursor[Any], table: Table) -> str:
         sql.SQL('{} COLLATE "C"').format(sql.Identifier(name)) if kind == "text" else sql.Identifier(name)
         for name, kind in table.columns[: table.keys]
     ]
-    statement = sql.SQL("COPY (SELECT {} FROM {} ORDER BY {}) TO STDOUT").format(
+    statement = sql.SQL("COPY (SELECT {} FROM {} WHERE {} ORDER BY {}) TO STDOUT").format(
         sql.SQL(", ").join(sql.Identifier(name) for name, _ in kept),
         sql.Identifier(table.name),
+        sql.SQL(table.hashed_rows),
         sql.SQL(", ").join(keys),
     )
     return state_hash_of(cursor, statement)

@@ -11,7 +11,7 @@ from psycopg import Cursor
 from domain.charge import ChargeAmended, ChargeLogged
 from domain.contract import MilestoneReached
 from domain.decisions import BusinessDayOpened, ChargeAdjusted
-from domain.difference import Posting
+from domain.difference import Posting, effective
 from domain.ids import time_item
 from domain.rate_contracts import rate_seats_since
 from domain.rated import Waiting
@@ -19,7 +19,7 @@ from domain.readings import SeatCountReported
 from ledger.book import RecordedEvent
 from ledger.event_codec import decode
 from projections import charges as charges_view
-from projections import receivables, seats, taken, tickets, time_entries
+from projections import receivables, receivables_follow, seats, taken, tickets, time_entries
 from projections import terms as terms_view
 from projections.decisions import adjustments_of, business_day, posted_of, posted_of_clients, standing_entries
 from projections.rating import ClientCharges, line_charges, rate_clients, rate_some
@@ -86,7 +86,7 @@ class Work:
         said_anew, uncounted = seats.uncounted(cursor, touched.seats)
         delete_keys(cursor, WAITING, said_anew)
         wait(cursor, [*touched.unsupported, *uncounted])
-        receivables.process(cursor, events, self.cache)
+        receivables_follow.process(cursor, events, self.cache)
 
     def _fold(self, cursor: Cursor[Any], events: Sequence[RecordedEvent]) -> _Touched:
         touched = _Touched()
@@ -155,11 +155,11 @@ class Work:
         adjusted = adjustments_of(cursor, client_ids)
         # An item that is no longer rated takes its adjustments with it, so that due = rated + adjusted - posted holds.
         live = {
-            (one.client_id, key) for one in rated for key, item in one.rated.items() if item.lines or item.stays
+            (one.client_id, key): item for one in rated for key, item in one.rated.items() if item.lines or item.stays
         }
         totals = {
             key: (
-                sum(a.amount_minor for a in adjusted.get(key, ())) if key in live else 0,
+                sum(a.amount_minor for a in effective(adjusted.get(key, ()), live[key])) if key in live else 0,
                 sum(line.line.amount_minor for posting in posted.get(key, ()) for line in posting.lines),
                 posted[key][0].due_on if key in posted else date.min,
             )
@@ -197,9 +197,7 @@ class Work:
         terms = self.cache.clients(cursor, sorted({one.client_id for one in said}))
         days = seats.first_days(said, terms)
         waiting = _lines_waiting(cursor, terms)
-        looking_back = {client_id for client_id in days if seats.needs_all(terms[client_id], days[client_id])}
-        known = seats.load_since(cursor, {c: found for c, found in days.items() if c not in looking_back}, terms)
-        known |= seats.load(cursor, {client_id: terms[client_id] for client_id in looking_back})
+        known = seats.load_since(cursor, days, terms)
         catalogue = self.cache.catalogue(cursor)
         ratings = {c: rate_seats_since(terms[c], catalogue, as_of, known[c], found) for c, found in days.items()}
         whole = sorted(c for c, rating in ratings.items() if rating.waiting or c in waiting)

@@ -84,8 +84,8 @@ def said(record: str, **given: Any) -> Row:
         "event_id": str(given.pop("event_id", None) or UUID(int=next(_ids), version=4)),
         "source": "psa",
         "occurred_at": at,
-        "revision": 1,
-        **_USUAL[record],
+        **({} if record.startswith("Payment") else {"revision": 1}),
+        **_USUAL.get(record, {}),
         **given,
     }
     return TOPIC_OF[record], record, event_fields(record, _plain(event))

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from daybook import doctor
-from daybook.worker import CONSUMER, VIEWS
+from daybook.worker import CONSUMER, REMINDERS, VIEWS
 from tests.conftest import ROOT
 from tests.test_tidy import ROOMS
 
@@ -48,5 +48,6 @@ def test_every_metric_is_documented() -> None:
 
 
 def test_every_check_is_documented() -> None:
-    checks = {"database", "migrations", "views", f"worker {CONSUMER}", f"worker {VIEWS}", "publisher invoices", *doctor.MORE}
+    workers = {f"worker {part}" for part in (CONSUMER, VIEWS, REMINDERS)}
+    checks = {"database", "migrations", "views", *workers, "publisher invoices", *doctor.MORE}
     assert {check for check in checks if f"`{check}`" not in PAGE} == set()

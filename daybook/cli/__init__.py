@@ -9,7 +9,19 @@ import typer
 
 from daybook import publishing
 from daybook.canonical import one_line
-from daybook.cli import decisions, intake, invoicing, operation, views
+from daybook.cli import (
+    corrections,
+    decisions,
+    intake,
+    invoicing,
+    operation,
+    payments,
+    rehearsal,
+    reminders,
+    seats,
+    statements,
+    views,
+)
 from daybook.options import DONE, MISUSED, by
 from daybook.web import commands as web
 
@@ -22,8 +34,14 @@ app = typer.Typer(
 # A new subject is a module with a typer app of its own, and one line here (`name=` makes it `daybook NAME ...`).
 app.add_typer(intake.app)
 app.add_typer(views.app)
+app.add_typer(seats.app)
+app.add_typer(statements.app)
 app.add_typer(invoicing.app)
+app.add_typer(rehearsal.app)
+app.add_typer(reminders.app)
 app.add_typer(decisions.app)
+app.add_typer(corrections.app)
+app.add_typer(payments.app)
 app.add_typer(operation.app)
 app.add_typer(publishing.app)
 web_app = typer.Typer()
@@ -33,7 +51,7 @@ app.add_typer(web_app)
 MEANT_FOR_PEOPLE = {
     "SettingsError", "Refused", "Unclear", "EmbeddedPostgresError", "MigrationRefused", "ViewsBehind", "FileNotFoundError",
     "NotMigrated", "NobodyConsumes", "TopicsError", "ProduceError", "SourceUnavailable", "FileError", "ForbiddenSetting",
-    "OperationalError", "PoolTimeout", "TopicsMissing", "BookBusy", "DemoNotPossible", "PermissionError",
+    "OperationalError", "PoolTimeout", "TopicsMissing", "BookBusy", "DemoNotPossible", "PermissionError", "MailSettingError",
 }  # fmt: skip
 """Errors whose message is all a person needs: by name, for their modules are imported only when needed."""
 

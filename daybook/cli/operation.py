@@ -100,7 +100,7 @@ def demo(
     home: Annotated[Path, typer.Option("--home", help="Where the demo keeps its database.")] = Path(".demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over.")] = False,
 ) -> None:
-    """The whole thing with nothing installed but Python: a realistic MSP's May 2026."""
+    """The whole thing with nothing installed but Python: a realistic MSP's March to May 2026."""
     from daybook.demo import run
 
     run(home, serve=serve, fresh=fresh)

@@ -1,11 +1,24 @@
 """What is there to see: the queue, issued documents, why a line is what it is, what waits and what was set aside."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from daybook.options import AsOf, Client, Json, KnownAt, charge_type_of, client_id_of, day_of, instant_of, opened, reading
+from daybook.options import (
+    AsOf,
+    Client,
+    Json,
+    KnownAt,
+    charge_type_of,
+    client_id_of,
+    day_of,
+    instant_of,
+    opened,
+    progress,
+    reading,
+)
 
 app = typer.Typer()
 
@@ -46,7 +59,12 @@ def queue(
 
 
 @app.command()
-def invoices(client: Client = None, known_at: KnownAt = None, as_json: Json = False) -> None:
+def invoices(
+    client: Client = None,
+    pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FOLDER", help="Write each as PDF into this folder.")] = None,
+    known_at: KnownAt = None,
+    as_json: Json = False,
+) -> None:
     """Issued invoices and credit notes."""
     from daybook import showing
     from projections import documents
@@ -55,7 +73,14 @@ def invoices(client: Client = None, known_at: KnownAt = None, as_json: Json = Fa
     with opened() as found:
         client_id = client_id_of(found, client)
         with reading(found, known_at=instant) as cursor:
-            showing.invoices(documents.invoices(cursor, client_id), as_json)
+            listed = documents.invoices(cursor, client_id)
+        if pdf is None or as_json:
+            showing.invoices(listed, as_json)
+        if pdf is not None:
+            from daybook.statements import write_documents
+
+            with progress("writing") as advance:
+                write_documents(found, listed, pdf, advance)
 
 
 @app.command()

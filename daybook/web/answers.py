@@ -235,6 +235,34 @@ class Decided(_Given):
     batch: int
 
 
+class CorrectedOut(_Given):
+    """A correction that was kept: the credit note it made, or what was given up; amounts are below zero, as they take off."""
+
+    model_config = _shown(
+        done="credited",
+        number="INV-000001",
+        client_id="acme",
+        currency="GBP",
+        credit_note="CN-000001",
+        mode="rebill",
+        net_minor=-15000,
+        tax_minor=-3000,
+        total_minor=-18000,
+        batch=42,
+    )
+
+    done: Literal["credited", "voided", "written_off"]
+    number: str
+    client_id: str
+    currency: str
+    credit_note: str | None
+    mode: Literal["rebill", "waive"] | None
+    net_minor: int
+    tax_minor: int
+    total_minor: int
+    batch: int
+
+
 class Handled(_Given):
     """What became of one event."""
 

@@ -88,7 +88,7 @@ def documents_after(
         "limit": limit,
     }
     return [
-        DocumentPlace((r[10], r[11], r[0]), r[2], r[0], {**dict(zip(_HEAD, r[:10], strict=True)), **standing(*r[12:15])})
+        DocumentPlace((r[10], r[11], r[0]), r[2], r[0], {**dict(zip(_HEAD, r[:10], strict=True)), **standing(*r[12:16])})
         for r in cursor.execute(_DOCUMENTS, given).fetchall()
     ]
 

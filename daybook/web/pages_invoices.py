@@ -1,5 +1,7 @@
 """Issued documents: the list, each document as the client has it, and why each of its lines is what it is."""
 
+from typing import Final
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -8,12 +10,20 @@ from daybook.web.pages_queue import Viewer
 from daybook.web.pages_render import from_htmx, page
 from daybook.web.pages_view import read_id, read_page, read_text, reading
 from daybook.web.paper import pdf_of
+from daybook.web.people import Person
 from projections import documents
+from projections.corrections import about
 from projections.invoice_list import PAGE, corrected_by, invoice_rows, invoice_totals, parties
 from projections.tax_summary import tax_sums
 from runs.errors import NothingThere
 
 router = APIRouter(include_in_schema=False)
+SAID: Final = {
+    "credited": "Credited: the credit note is linked below.",
+    "voided": "Voided: the credit note is linked below, and what the invoice billed is back in the queue.",
+    "written-off": "Written off: nothing is outstanding any more.",
+}
+"""What a form on the page has done."""
 
 
 @router.get("/invoices")
@@ -38,18 +48,26 @@ def invoice_pdf(request: Request, person: Viewer, number: str) -> Response:
 
 
 @router.get("/invoices/{number:path}")
-def invoice_page(request: Request, person: Viewer, number: str) -> Response:
+def invoice_page(request: Request, person: Viewer, number: str, said: str = "") -> Response:
     """One document: parties as they were when it was issued, dates, lines, tax and totals, corrections linked both ways."""
-    number = read_id(number)
+    return document_page(request, person, read_id(number), said=SAID.get(said, ""))
+
+
+def document_page(
+    request: Request, person: Person, number: str, *, said: str = "", wrong: str = "", status: int = 200
+) -> Response:
+    """The page of a document, with what came of a form on it."""
     with reading(installation(request), request, person) as (cursor, _):
         found = documents.invoices(cursor, number=number)
         between = parties(cursor, number)
         if not found or between is None:
             raise NothingThere(f"There is no document {number}")
         corrections = corrected_by(cursor, number)
+        decided = about(cursor, number)
     return page(
         request, person, "invoice.html", document=found[0], corrections=corrections, provider=between.catalogue.provider,
         client=between.client, taxes=tax_sums(found[0], between.catalogue),
+        decided=decided, said=said, wrong=wrong, status=status,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
@@ -141,7 +141,7 @@ def read_amount(text: str, currency: str) -> int:
     example = f"-{Decimal(2500).scaleb(-digits):.{digits}f}"
     try:
         scaled = Decimal(text.strip().replace("\N{MINUS SIGN}", "-")).scaleb(digits)
-    except InvalidOperation:
+    except ArithmeticError:
         raise NotUnderstood(f"“{text.strip()[:20]}” is no amount such as {example}.") from None
     if not scaled.is_finite() or abs(scaled) > MOST_MINOR:
         raise NotUnderstood(f"“{text.strip()[:20]}” is no amount such as {example}.")

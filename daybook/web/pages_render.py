@@ -15,10 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from daybook import printing
+from daybook.web.forms.boxes import in_any, is_day, text_of
 from daybook.web.pages_said import said
 from daybook.web.pages_words import REASONS, event_name, refusal
 from daybook.web.people import Person
-from domain.money import minor_digits
+from domain.money import UnknownCurrency, minor_digits
 from ledger.keyring import KeyMissing, Keyring, NotCipherText
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -80,6 +81,7 @@ def environment() -> Environment:
         finalize=_shown,
     )
     made.filters.update(
+        boxed=text_of, in_any=in_any, is_day=is_day, known_currency=known_currency,
         counted=printing.counted, day=day, days=days, decimal=printing.decimal, dom_id=dom_id, event=event_name, figure=figure,
         hours=hours, minutes=minutes, moment=moment, money=money, path=path, price=price, quantity=quantity, query=query,
         reason=reason, refusal=refusal, said=said, unit=unit,
@@ -96,6 +98,15 @@ def _shown(value: Any) -> Any:
 def money(minor: int, currency: str) -> str:
     """GBP 1,875.00, never broken over two lines."""
     return printing.money(minor, currency).replace(" ", NO_BREAK_SPACE)
+
+
+def known_currency(code: str) -> bool:
+    """Whether anybody knows how many places its amounts have."""
+    try:
+        minor_digits(code)
+    except UnknownCurrency:
+        return False
+    return True
 
 
 def figure(minor: int, currency: str) -> str:

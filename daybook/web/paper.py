@@ -13,6 +13,7 @@ from daybook.web.pages_render import read_personal
 from daybook.web.people import Person
 from producers.paper.printer import render
 from projections import documents
+from projections.corrections import about
 from projections.invoice_list import parties
 from runs.errors import NothingThere
 
@@ -45,10 +46,12 @@ def pdf_of(request: Request, person: Person, number: str) -> Response:
     with app.views.reading() as cursor:
         found = documents.invoices(cursor, number=number)
         between = parties(cursor, number)
+        void = about(cursor, number).void
     if not found or between is None:
         raise NothingThere(f"There is no document {number}")
     made = render(
-        found[0], between, lambda text: read_personal(text, app.book.keyring, person), fonts=(app.settings.home / "fonts",)
-    )
+        found[0], between, lambda text: read_personal(text, app.book.keyring, person),
+        voided_by=void.credited_by if void is not None else None, fonts=(app.settings.home / "fonts",),
+    )  # fmt: skip
     name = f"attachment; filename*=UTF-8''{quote(number, safe='')}.pdf"
     return Response(made, media_type=MEDIA_TYPE, headers={"Content-Disposition": name})

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
@@ -96,6 +96,24 @@ class AdjustRequest(HoldRequest):
 
     amount_minor: Minor
     currency: Currency | None = None
+
+
+class CorrectionRequest(_Taken):
+    """Why a document is corrected, and the day of the credit note or write-off (default: the business day)."""
+
+    model_config = _example(reason="Agreed with the client on the phone.")
+
+    reason: Reason
+    as_of: Day | None = None
+
+
+class CreditRequest(CorrectionRequest):
+    """What to credit: the whole document, or one line; `rebill` returns it to the queue, `waive` gives it up."""
+
+    model_config = _example(mode="rebill", line_no=1, reason="Billed to the wrong contract.")
+
+    mode: Literal["rebill", "waive"]
+    line_no: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = None
 
 
 class Event(_Taken):

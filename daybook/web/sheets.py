@@ -49,6 +49,11 @@ BALANCES: Final = _sheet(
     "balances",
     "client_id client_name currency outstanding overdue unapplied current days_1_30 days_31_60 days_61_90 days_over_90",
 )
+PAYMENTS: Final = _sheet(
+    "payments",
+    "client_id client_name payment_id received_on received_at currency amount surcharge fee method provider provider_ref"
+    " invoice_numbers pays applied returned unapplied waiting",
+)
 TIME_ENTRIES: Final = _sheet(
     "time-entries",
     "client_id time_entry_id revision status ticket_id project_id contract_id agent_id approver_id charge_type worked_on"

@@ -12,12 +12,14 @@ import structlog
 import typst
 
 from producers.paper.glyphs import MISSING, Glyphs
-from producers.paper.sheet import Read, Sheet, sheet_of
+from producers.paper.parties import Read
+from producers.paper.sheet import Sheet, sheet_of
 from projections.invoice_list import Parties
 
 log = structlog.get_logger("daybook.paper")
 HERE: Final = Path(__file__).parent
 FONTS: Final = HERE / "fonts"
+TEMPLATES: Final = ("invoice.typ", "statement.typ")
 SHIPPED: Final = "Inter"
 WAYS: Final = ((), ("logo",), ("logo", "typefaces"), ("logo", "typefaces", "tags"))
 """What a document is made without, one try after the other: an odd picture or typeface must not stop it."""
@@ -49,7 +51,9 @@ class Printer:
         self._families = [SHIPPED, *sorted({*loaded.families()} - {SHIPPED})]
         self._glyphs = Glyphs(files)
         self._shipped = Glyphs(FONTS.glob("*.ttf"))
-        self._compiler = typst.Compiler(HERE / "invoice.typ", root=HERE, font_paths=loaded, ignore_system_fonts=True)
+        self._compilers = {
+            name: typst.Compiler(HERE / name, root=HERE, font_paths=loaded, ignore_system_fonts=True) for name in TEMPLATES
+        }
         self._lock = threading.Lock()
 
     def printed(self, sheet: Sheet) -> Printed:
@@ -74,7 +78,9 @@ class Printer:
         moment = datetime.combine(sheet.issued_on, time(), UTC)
         standard: Literal["ua-1"] | None = None if "tags" in without else "ua-1"
         with self._lock:
-            made = self._compiler.compile(format="pdf", sys_inputs=given, pdf_standards=standard, timestamp=moment)
+            made = self._compilers[sheet.template].compile(
+                format="pdf", sys_inputs=given, pdf_standards=standard, timestamp=moment
+            )
         assert isinstance(made, bytes)
         return made
 
@@ -86,7 +92,8 @@ def printer(*fonts: Path) -> Printer:
 
 
 def render(
-    document: dict[str, Any], parties: Parties, read: Read, *, pay_url: str | None = None, fonts: tuple[Path, ...] = ()
+    document: dict[str, Any], parties: Parties, read: Read, *, pay_url: str | None = None, voided_by: str | None = None,
+    fonts: tuple[Path, ...] = (),
 ) -> bytes:
     """The PDF of an issued document as its client receives it; the same document gives the same bytes."""
-    return printer(*fonts).printed(sheet_of(document, parties, read, pay_url)).pdf
+    return printer(*fonts).printed(sheet_of(document, parties, read, pay_url, voided_by)).pdf

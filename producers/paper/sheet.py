@@ -1,6 +1,6 @@
 """What stands on an invoice or credit note, as plain text in the places that the template prints it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,21 +11,19 @@ from urllib.parse import urlsplit
 from domain.catalogue import ProviderDefined
 from domain.client_account import ClientDefined
 from producers.paper import figures
+from producers.paper.parties import Read, bank_of, paper_of, recipient_of, sender_of
 from producers.paper.pictures import logo_of, qr_of
 from projections.invoice_list import Parties
 from projections.tax_summary import TaxSum, tax_sums
 
 Line = dict[str, Any]
 """A line as `projections.documents` gives it."""
-Read = Callable[[str | None], str]
-"""How personal text is read: decrypted for those who may, "(forgotten)" where its key is gone."""
 
 LONGEST_UNIT: Final = 16
 LONGEST_CODE: Final = 8
 """What is longer stands under the line's description."""
 FITS: Final = {"served": 40, "quantity": 12, "price": 9, "rate": 5, "net": 13}
 """So many letters fit the columns as they usually are; beyond, they are as wide as what is in them."""
-A_PART: Final = 36
 MOST_OF_A_LINK: Final = 48
 """So many letters of an address stand on one line."""
 NOTHING: Final = "There is nothing to pay."
@@ -34,47 +32,41 @@ KEPT: Final = 2
 MOST_TAXES: Final = 8
 A_FEW_LINES: Final = 900
 """What is longer may be parted by the end of a page: kept together it might be longer than one."""
-CITY_FIRST: Final = frozenset({"AU", "CA", "GB", "IE", "NZ", "US"})
-"""Where the postcode follows the city; elsewhere it stands before it."""
-LETTER_PAPER: Final = frozenset({"CA", "CL", "CO", "MX", "PH", "US", "VE"})
-VAT: Final = frozenset(
-    {
-        "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IS", "IT",
-        "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"
-    }
-)  # fmt: skip
-"""Where a tax number is called a VAT number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """One document as the template reads it: `content` is what is printed, `pictures` what is drawn or linked to."""
+    """One document as its template reads it: `content` is what is printed, `pictures` what is drawn or linked to."""
 
     content: dict[str, Any]
     pictures: dict[str, Any]
     issued_on: date
+    template: str = "invoice.typ"
 
 
-def sheet_of(document: dict[str, Any], parties: Parties, read: Read, pay_url: str | None = None) -> Sheet:
+def sheet_of(
+    document: dict[str, Any], parties: Parties, read: Read, pay_url: str | None = None, voided_by: str | None = None
+) -> Sheet:
     """The sheet of an issued document (`projections.documents`) between the parties of its day.
 
-    `pay_url` is where the client can pay it online: printed as a link with a QR code, on invoices only.
+    `pay_url` is where the client can pay it online: printed as a link with a QR code, on invoices only. Of one that was
+    voided, `voided_by` is the credit note that took it back: it says so, and asks for nothing.
     """
     credit = document["kind"] == "credit_note"
     currency = document["currency"]
     provider, client = parties.catalogue.provider, parties.client
     taxes = tax_sums(document, parties.catalogue)
     rows = list(_rows(document, parties, _ambiguous(taxes)))
-    closing = _closing(document, provider, credit)
+    closing = _closing(document, provider, credit, voided_by)
     wordings = list(dict.fromkeys(one.wording for one in taxes if one.wording))
     name = "Credit note" if credit else "Invoice"
     content = {
         "name": name,
         "number": document["number"],
         "title": f"{name} {document['number']}",
-        "from": _sender(provider, client),
-        "to": _recipient(client, document["client_id"], provider, read),
-        "facts": _facts(document, client, credit),
+        "from": sender_of(provider, client),
+        "to": recipient_of(client, document["client_id"], provider, read),
+        "facts": _facts(document, client, credit, voided_by),
         "currency": currency,
         "rows": rows,
         "kept": _kept(rows),
@@ -89,61 +81,27 @@ def sheet_of(document: dict[str, Any], parties: Parties, read: Read, pay_url: st
         "closing": closing,
         "together": len(taxes) <= MOST_TAXES and _letters([closing, wordings]) <= A_FEW_LINES,
     }
-    payable = document["total_minor"] > 0 and pay_url is not None and _is_web_address(pay_url)
+    payable = document["total_minor"] > 0 and voided_by is None and pay_url is not None and _is_web_address(pay_url)
     pictures = {
-        "paper": "us-letter" if provider is not None and provider.country in LETTER_PAPER else "a4",
+        "paper": paper_of(provider),
         "logo": logo_of(provider.logo) if provider is not None and provider.logo else None,
         "pay": {"url": pay_url, "lines": _lines_of(pay_url), "qr": qr_of(pay_url)} if pay_url is not None and payable else None,
     }
     return Sheet(content=content, pictures=pictures, issued_on=document["issued_on"])
 
 
-# ---- parties ----
+# ---- facts and lines ----
 
 
-def _sender(provider: ProviderDefined | None, client: ClientDefined | None) -> dict[str, Any]:
-    if provider is None:
-        return {"name": "", "lines": []}
-    country = provider.country if client is not None and client.country not in (None, provider.country) else None
-    lines = _address(provider.address, provider.city, None, provider.postcode, provider.country, country)
-    return {"name": provider.name, "lines": [*lines, *_tax_number(provider.tax_number, provider.country)]}
-
-
-def _recipient(client: ClientDefined | None, client_id: str, provider: ProviderDefined | None, read: Read) -> dict[str, Any]:
-    if client is None:
-        return {"name": client_id, "lines": []}
-    country = client.country if provider is None or provider.country != client.country else None
-    lines = _address(
-        [read(line) for line in client.address], read(client.city), client.region, read(client.postcode), client.country, country
-    )
-    tax_number = _tax_number(read(client.tax_number), client.country)
-    # A reader who may not see it sees once that there is something, not once a line.
-    return {"name": client.name, "lines": [line for line, _ in groupby([*lines, *tax_number])]}
-
-
-def _address(
-    street: Sequence[str], city: str | None, region: str | None, postcode: str | None, country: str | None, foreign: str | None
-) -> list[str]:
-    """The lines of an address in the order of its country; the country itself only on a letter that leaves it."""
-    place = [city, region, postcode] if country is None or country in CITY_FIRST else [postcode, city, region]
-    town = " ".join(dict.fromkeys(part for part in place if part))
-    return [line for line in (*street, town, foreign) if line]
-
-
-def _tax_number(number: str | None, country: str | None) -> list[str]:
-    return [f"{'VAT' if country in VAT else 'Tax'} number {number}"] if number else []
-
-
-def _facts(document: dict[str, Any], client: ClientDefined | None, credit: bool) -> list[list[str]]:
+def _facts(document: dict[str, Any], client: ClientDefined | None, credit: bool, voided_by: str | None) -> list[list[str]]:
     found = [["Number", document["number"]], ["Issued (tax point)", figures.day(document["issued_on"])]]
-    if not credit:
+    if voided_by is not None:
+        found.append(["Voided by", voided_by])
+    elif not credit:
         found.append(["Due", figures.day(document["due_on"])])
     if client is not None and client.purchase_order:
         found.append(["Your order", client.purchase_order])
     return found
-
-
-# ---- lines ----
 
 
 def _rows(document: dict[str, Any], parties: Parties, ambiguous: set[Decimal]) -> Iterator[dict[str, Any]]:
@@ -255,28 +213,25 @@ def _tax(one: TaxSum, currency: str) -> dict[str, str]:
     }
 
 
-def _closing(document: dict[str, Any], provider: ProviderDefined | None, credit: bool) -> dict[str, Any]:
+def _closing(
+    document: dict[str, Any], provider: ProviderDefined | None, credit: bool, voided_by: str | None
+) -> dict[str, Any]:
     """What is to be done about the document: pay it and how, or nothing."""
     none: dict[str, Any] = {"heading": "", "text": [], "bank": [], "reference": ""}
     if credit:
         credited = figures.money(-document["total_minor"], document["currency"])
         return {**none, "heading": "Credit", "text": [f"{credited} is credited to your account.", NOTHING]}
+    if voided_by is not None:
+        return {**none, "heading": "Voided", "text": [f"Voided by {voided_by}.", NOTHING]}
     if document["total_minor"] == 0:
         return {**none, "heading": "Payment", "text": [NOTHING]}
     text = f"Please pay {figures.money(document['total_minor'], document['currency'])} by {figures.day(document['due_on'])}."
-    bank = provider.bank.splitlines() if provider is not None and provider.bank else []
     return {
         "heading": "Payment",
         "text": [text],
-        "bank": [_parted_at_commas(line) for line in bank if line.strip()],
+        "bank": bank_of(provider),
         "reference": document["number"],
     }
-
-
-def _parted_at_commas(text: str) -> str:
-    """Bank details that are not parted inside an account number or a sort code."""
-    parts = [part.replace(" ", figures.NO_BREAK_SPACE) if len(part) <= A_PART else part for part in text.split(", ")]
-    return ", ".join(parts)
 
 
 def _is_web_address(url: str) -> bool:

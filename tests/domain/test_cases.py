@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import case_seats
 import pytest
 
 from domain.calendar import (
@@ -513,6 +514,7 @@ WAYS: dict[str, Callable[[Given], Given]] = {
     "erp-23681-one-day-of-quarter": whole_in_advance,
     "erp-49635-bill-before-start": before_the_start,
     "cw-idsync-mid-month-seats": licence_added,
+    "cw-sync365-two-seats-mar17": case_seats.seats_added,
     "bcapps-5718-*": to_five_places,
     "alga-fixed-22-of-31": coverage_fixed,
     "alga-seat-rate-22-of-31": coverage_seats,
@@ -523,7 +525,7 @@ CLOCK = "rounds the begin and end on the clock; T1 rounds the minutes worked, to
 PRECEDENCE = "rates per user, project, customer and entry; ours are the contract's line, then the charge type (T5)"
 NOT_A_MONTH = "weekly and thirty-day periods are no frequency of ours (D4: monthly, quarterly, annual)"
 FIXED_28 = "a month of 28 days is no policy of ours (S3: actual days, or 30)"
-DUNNING = "dunning fees, interest and campaigns are not offered; our reminders (C14) come with a later issue"
+DUNNING = "no due date but dunning: reproduced, or listed with the reason, in test_dunning_cases.py"
 COMMITMENT = "minimum and maximum spend: usage and its minimum (U1) come with a later issue"
 TAX_KIND = "who is taxed is data on the tax code and the client (M7), not arithmetic on the amount"
 TREE = "finds the gaps between items by coverage; ours are differences by item (K1)"
@@ -547,7 +549,7 @@ LISTED: dict[str, str] = {
     "kb-tree-bcd-change1": TREE,
     "kb-tree-bcd-change2": TREE,
     "erp-36880-april-only": "rounds the day's rate down first; M1 rounds once: 3028.33",
-    "cw-sync365-two-seats-mar17": "lines of a seat count, stub and full: seats (S2-S4) come with a later issue",
+    **case_seats.LISTED,
     "alga-no-prorate-bucket": "a rule on included hours, not a figure: allowances (V3) come with a later issue",
     "lago-coupon-exceeds": "a capped coupon; a discount is a person's adjustment here and a total below zero is a credit",
     "met-reverse-charge": TAX_KIND,
@@ -570,11 +572,13 @@ FILES = [
     ("time_rounding", None, 37, 50),
     ("allocation_splits", None, 40, 44),
     ("proration_killbill_other", None, 46, 61),
-    ("proration_other", None, 39, 42),
+    ("proration_other", None, 40, 42),
     ("tax_discount_rounding", None, 17, 25),
     ("due_dates_dunning", None, 20, 29),
     ("commitments_true_up", None, 1, 11),
     ("usage_pricing", "usage.rounding", 1, 1),
+    ("usage_pricing", "usage.seats_prorated_graduated", 0, 7),
+    ("usage_pricing", "usage.volume_prorated", 0, 1),
     ("prepaid_blocks_rollover", "allocation.largest_remainder", 1, 1),
 ]
 

@@ -102,7 +102,7 @@ class Shop:
         for document in self.documents():
             numbers.setdefault(document.series, []).append(document.number)
         for series, given in numbers.items():
-            assert [int(number[-4:]) for number in given] == list(range(1, len(given) + 1)), series
+            assert [int(number.rpartition("-")[2]) for number in given] == list(range(1, len(given) + 1)), series
         assert [check for check in verify(self.app, lambda _n: None) if not check.ok] == []
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -45,6 +45,9 @@ def read_back(daybook: Command, dsn: str, as_of: str) -> Actual:
         recorded = connection.execute(
             "SELECT event_id::text, source_topic, source_partition, source_offset FROM ledger.daybook_events"
             " WHERE source_topic IS NOT NULL"
+            # A poll that only repeats is kept aside from the book, and no less known (ADR 018).
+            " UNION ALL SELECT event_id::text, source_topic, source_partition, source_offset FROM ledger.seat_polls"
+            " WHERE state IS NOT NULL"
         ).fetchall()
     return Actual(
         recorded=[(row[0], row[1:]) for row in recorded],

@@ -111,7 +111,8 @@ def served(installation: Installation) -> Iterator[Served]:
 
 def test_a_worker_that_is_frozen_killed_or_stopped_is_missed_within_seconds(installation: Installation, served: Served) -> None:
     assert "none was ever seen" in served.wrong()["worker consumer"]
-    parts = {"worker consumer", "worker views", "publisher invoices", "publisher dead-letters"}
+    parts = {"worker consumer", "worker views", "worker reminders"}
+    parts |= {f"publisher {name}" for name in ("invoices", "notices", "dead-letters")}
     with installation.worker() as worker:
         served.becomes(lambda wrong: not wrong)
         assert served.checks().keys() == {"database", "migrations", "views", *parts}
@@ -179,12 +180,12 @@ def test_a_stopped_publisher_is_shown_and_goes_on_after_a_decision(installation:
         wrong = served.becomes(lambda wrong: "stopped:" in wrong.get("publisher invoices", ""))
         assert wrong.keys() == {"publisher invoices"}
         assert "daybook.invoices was deleted" in wrong["publisher invoices"]
-        assert served.metrics("daybook_publisher_stopped") == {"invoices": 1, "dead-letters": 0}
+        assert served.metrics("daybook_publisher_stopped") == {"invoices": 1, "notices": 0, "dead-letters": 0}
         assert served.metrics("daybook_publisher_lag_messages")["invoices"] == 1
         assert served.metrics("daybook_publisher_lag_seconds")["invoices"] > 0
         (doctors,) = [one for one in installation.json_of("doctor", exit_code=1) if one["check"] == "publisher invoices"]
         assert "daybook publisher resume daybook.invoices" in doctors["what_to_do"]
-        (status, _) = installation.json_of("publisher", exit_code=1)
+        status, *_ = installation.json_of("publisher", exit_code=1)
         assert (status["publisher"], status["stopped"], status["waiting"]) == ("invoices", True, 1)
         assert_resume_refused(installation, "nothing is published to 'daybook.time'", "daybook.time", "--at", "0")
         assert_resume_refused(installation, "is not in the ledger, which goes from 0 to ", "invoices", "--at", "999999999")

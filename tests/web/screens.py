@@ -104,9 +104,18 @@ def kept(made: Studio) -> None:
         page.get_by_role("link", name="Wexcombe Legal LLP").click()
         page.get_by_role("link", name=re.compile("^Remote Support")).first.wait_for()
         page.screenshot(path=KEPT / "phone.png")
+    _accounts(made)
     with tempfile.TemporaryDirectory() as folder:
         _sheet(made, Path(folder))
         _printed(made, Path(folder))
+
+
+def _accounts(made: Studio) -> None:
+    """Who owes what, one client's account, and the payments inbox."""
+    for name, picture in (("clients", "clients"), ("client of another day", "account"), ("payments", "payments")):
+        (state,) = (one for one in STATES if one.name == name)
+        with made.at(state) as page:
+            page.screenshot(path=KEPT / f"{picture}.png")
 
 
 def _sheet(made: Studio, folder: Path) -> None:

@@ -16,8 +16,10 @@ from daybook.web import people
 from daybook.web.docs import operations
 from projections.views import LOCK
 from tests.saying import approved
+from tests.web import accounts, form_states, reminded
 from tests.web.browser import Visitor
 from tests.web.conftest import Web
+from tests.web.states_correct import correcting, voided
 
 Act = Callable[[Visitor, Web], AbstractContextManager[object]]
 """Brings an opened page into its state, and cleans up after it was looked at."""
@@ -54,10 +56,10 @@ def page_routes(web: FastAPI) -> set[str]:
 
 
 def route_of(path: str, routes: set[str]) -> str | None:
-    """The template that an address belongs to; an exact one before one with parts."""
+    """The template that an address belongs to; the one that says most of it before one with wider parts."""
     address = path.partition("?")[0]
     fitting = [one for one in routes if re.fullmatch(re.sub(r"\\{\w+(:path)?\\}", ".+", re.escape(one)), address)]
-    return min(fitting, key=lambda one: one.count("{"), default=None)
+    return max(fitting, key=lambda one: len(re.sub(r"{[^}]*}", "", one)), default=None)
 
 
 # ---- what is done at a page
@@ -295,10 +297,42 @@ STATES = (
     State(name="invoice with why", place="office", path="/invoices", act=_why_open, shows="/invoices/x"),
     State(name="credit note", place="office", path="/invoices", act=_credited, shows="/invoices/x"),
     State(name="invoice corrected", place="office", path="/invoices", act=_corrected, shows="/invoices/x"),
+    State(name="invoice being corrected", place="office", path="/invoices", act=correcting(_run_done), shows="/invoices/x"),
+    State(name="invoice voided", place="office", path="/invoices", act=voided(_run_done), shows="/invoices/x"),
     State(name="no such invoice", place="month", path="/invoices/NONE", status=404),
     State(name="explanation", place="office", path="/invoices", act=_explained, shows="/explain"),
     State(name="no such explanation", place="month", path="/explain?number=NONE&line=1", status=404),
     State(name="explanation misread", place="month", path="/explain", status=422),
+    State(name="dashboard", place="month", path="/dashboard"),
+    State(name="dashboard empty", place="bare", path="/dashboard"),
+    State(name="dashboard misread", place="month", path="/dashboard?currency=ABC", status=422),
+    State(name="seats", place="month", path="/seats"),
+    State(name="seats of a client", place="month", path="/seats?client=thornfield"),
+    State(name="no seats", place="bare", path="/seats"),
+    State(name="seats of nobody", place="month", path="/seats?client=nobody"),
+    State(name="seats misread", place="month", path="/seats?as_of=soon", status=422),
+    State(name="reminders", place="office", path="/reminders", act=reminded.calendar),
+    State(name="reminders of a viewer", place="office", path="/reminders", role="viewer", act=reminded.calendar),
+    State(name="no reminders", place="bare", path="/reminders"),
+    State(name="reminders filtered to nothing", place="month", path="/reminders?client=nobody"),
+    State(name="reminders misread", place="month", path="/reminders?from=soon", status=422),
+    State(name="reminder policy", place="month", path="/reminders/policy"),
+    State(name="reminder policy of a viewer", place="month", path="/reminders/policy", role="viewer"),
+    State(
+        name="reminder policy of a client",
+        place="office",
+        path="/reminders",
+        act=reminded.of_a_client,
+        shows="/reminders/policy",
+    ),
+    State(
+        name="reminder policy in trouble",
+        place="office",
+        path="/reminders/policy",
+        act=reminded.not_taken,
+        shows="/reminders/policy",
+    ),
+    State(name="reminder policy of nobody", place="month", path="/reminders/policy?client=none", status=404),
     State(name="time", place="month", path="/time"),
     State(name="time of a thousand", place="crowd", path="/time"),
     State(name="time stuck", place="month", path="/time?reason=stuck"),
@@ -310,6 +344,39 @@ STATES = (
     State(name="client", place="month", path="/clients/coldridge"),
     State(name="client nobody described", place="month", path="/clients/kestrel-print"),
     State(name="no such client", place="month", path="/clients/none", status=404),
+    State(name="client misread", place="month", path="/clients/coldridge?as_of=soon", status=422),
+    State(name="client of another day", place="office", path="/clients/acme", act=accounts.in_the_red, shows="/clients/x"),
+    State(name="clients", place="office", path="/clients", act=accounts.owing, shows="/clients"),
+    State(name="clients of five hundred", place="crowd", path="/clients"),
+    State(name="clients filtered to nothing", place="month", path="/clients?client=nobody"),
+    State(name="clients misread", place="month", path="/clients?as_of=soon", status=422),
+    State(name="no clients", place="bare", path="/clients"),
+    State(name="payments", place="office", path="/payments", act=accounts.money_waits, shows="/payments"),
+    State(name="payments of a viewer", place="office", path="/payments", role="viewer", act=accounts.money_waits),
+    State(name="no payments", place="bare", path="/payments"),
+    State(name="payments filtered to nothing", place="month", path="/payments?client=acme&method=cash"),
+    State(name="payments misread", place="month", path="/payments?from=soon", status=422),
+    State(name="payment of nobody", place="office", path="/payments", act=accounts.nobodys_payment, shows="/payments/one"),
+    State(name="payment", place="office", path="/payments", act=accounts.own_payment, shows="/payments/one"),
+    State(name="no such payment", place="month", path="/payments/one?client_id=acme&payment_id=none", status=404),
+    State(name="payment to record", place="office", path="/payments/new?client=acme"),
+    State(name="payment to record of anybody", place="month", path="/payments/new"),
+    State(name="payment not taken", place="office", path="/payments/new?client=acme", act=accounts.payment_not_taken),
+    State(name="payment of a client nobody knows", place="month", path="/payments/new?client=none", status=404),
+    State(name="new client", place="month", path="/clients/new"),
+    State(name="client to change", place="month", path="/clients/coldridge/edit"),
+    State(name="client to read", place="month", path="/clients/coldridge/edit", role="viewer"),
+    State(name="terms of a client", place="month", path="/clients/coldridge/terms"),
+    State(name="new contract", place="month", path="/clients/coldridge/contracts/new"),
+    State(name="contract to change", place="office", path="/", act=form_states.opened, shows="/clients/x/contracts/x/edit"),
+    State(name="contract previewed", place="office", path="/", act=form_states.previewed, shows="/clients/x/contracts/x/edit"),
+    State(name="contract not taken", place="office", path="/", act=form_states.faulty, shows="/clients/x/contracts/x/edit"),
+    State(name="history of a contract", place="office", path="/", act=form_states.history, shows="/clients/x/contracts/x"),
+    State(name="charge types", place="month", path="/charge-types"),
+    State(name="no charge types", place="bare", path="/charge-types"),
+    State(name="new charge type", place="month", path="/charge-types/new"),
+    State(name="charge type to change", place="month", path="/charge-types/REMOTE/edit"),
+    State(name="charge type", place="month", path="/charge-types/REMOTE"),
     State(name="sign-in", place="month", path="/sign-in", role=None),
     State(name="sign-in asked for", place="month", path="/", role=None, shows="/sign-in"),
     State(name="sign-in by a link", place="month", path="/sign-in", role=None, act=_link_offered, shows="/sign-in/x"),

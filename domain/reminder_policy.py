@@ -1,0 +1,89 @@
+"""How a client is reminded: its own policy field by field over everybody's, and the days a statement goes out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+from typing import Final, TypeVar
+
+from domain.calendar import add_months
+from domain.client_account import ReminderPolicySet, StatementSchedule
+from domain.terms import latest
+
+EVERYBODY: Final = "*"
+"""The client id of the global policy."""
+FIELDS: Final = ("new_invoice", "statement", "due_offsets_days", "minimum_balance_minor", "opted_out")
+MOST_OFFSET_DAYS: Final = 366
+MOST_OFFSETS: Final = 20
+NO_STATEMENT: Final = StatementSchedule(day_of_month=None, weekday=None)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What counts for one client; `stated` says of each field whose word it is: the client's id, "*", or "" for nobody's.
+
+    `statement_since` is the day the schedule was said: it does not reach back behind it.
+    """
+
+    new_invoice: bool = True
+    statement: StatementSchedule = NO_STATEMENT
+    statement_since: date | None = None
+    due_offsets_days: tuple[int, ...] = ()
+    minimum_balance_minor: int = 0
+    opted_out: bool = False
+    stated: tuple[tuple[str, str], ...] = tuple((name, "") for name in FIELDS)
+
+
+def policy_of(everybodys: Iterable[ReminderPolicySet], own: Iterable[ReminderPolicySet]) -> Policy:
+    """The last revision of each, the client's own first; a null field inherits, what nobody says is the default (D5)."""
+    layers = [state for state in (latest(own), latest(everybodys)) if state is not None]
+
+    def said(get: Callable[[ReminderPolicySet], T | None], default: T) -> T:
+        return next((value for state in layers if (value := get(state)) is not None), default)
+
+    stating = next((state for state in layers if state.statement is not None), None)
+    return Policy(
+        new_invoice=said(lambda state: state.new_invoice, True),
+        statement=said(lambda state: state.statement, NO_STATEMENT),
+        statement_since=None if stating is None else stating.occurred_at.astimezone(UTC).date(),
+        due_offsets_days=_offsets(said(lambda state: state.due_offsets_days, ())),
+        minimum_balance_minor=said(lambda state: state.minimum_balance_minor, 0),
+        opted_out=said(lambda state: state.opted_out, False),
+        stated=tuple(
+            (name, next((state.client_id for state in layers if getattr(state, name) is not None), "")) for name in FIELDS
+        ),
+    )
+
+
+def _offsets(said: Iterable[int]) -> tuple[int, ...]:
+    """Each once and in order; what lies more than a year off the due date cannot be meant."""
+    return tuple(sorted({days for days in said if abs(days) <= MOST_OFFSET_DAYS}))[:MOST_OFFSETS]
+
+
+def statement_rule(schedule: StatementSchedule) -> str | None:
+    """What asks for a statement: the day of the month where there is one, else the weekday (1 is Monday); null: nothing."""
+    if schedule.day_of_month is not None:
+        return f"statement/day/{schedule.day_of_month}" if 1 <= schedule.day_of_month <= 31 else None
+    if schedule.weekday is not None:
+        return f"statement/weekday/{schedule.weekday}" if 1 <= schedule.weekday <= 7 else None
+    return None
+
+
+def statement_day(schedule: StatementSchedule, day: date) -> date | None:
+    """The last statement day on or before a day; day 31 is the month's end. Null where no statements go out."""
+    if statement_rule(schedule) is None:
+        return None
+    if schedule.day_of_month is None:
+        return day - timedelta(days=(day.isoweekday() - (schedule.weekday or 1)) % 7)
+    in_month = add_months(day.replace(day=1), 0, schedule.day_of_month)
+    return in_month if in_month <= day else add_months(day.replace(day=1), -1, schedule.day_of_month)
+
+
+def statement_days(schedule: StatementSchedule, after: date, until: date) -> Iterator[date]:
+    """The statement days after one day and up to another, in order."""
+    day = after
+    while day < until:
+        day += timedelta(days=1)
+        if statement_day(schedule, day) == day:
+            yield day

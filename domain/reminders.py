@@ -1,0 +1,329 @@
+"""What a client is told by e-mail on a day, and what on the days to come; with the reason where it is not (product C14, R4).
+
+Pure: whoever claims asks this under the client's lock, the calendar asks it of a snapshot, and both get the same answer.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+from urllib.parse import quote
+
+from domain.ids import stream_id
+from domain.notices import DUE_REMINDER, NEW_INVOICE, STATEMENT
+from domain.reminder_policy import Policy, statement_day, statement_days, statement_rule
+
+NEW_FOR_DAYS: Final = 14
+"""A document is new for so many days, its issue date the first: an installation that switches on does not mail years."""
+
+NO_ADDRESS: Final = "no_address"
+OPTED_OUT: Final = "opted_out"
+SWITCHED_OFF: Final = "switched_off"
+BELOW_MINIMUM: Final = "below_minimum"
+PAID: Final = "paid"
+PAYMENT_PENDING: Final = "payment_pending"
+CHARGED_BACK: Final = "charged_back"
+OVERTAKEN: Final = "overtaken"
+VOIDED: Final = "voided"
+POLICY_CHANGED: Final = "policy_changed"
+NOTHING_TO_SAY: Final = "nothing_to_say"
+REASONS: Final = {
+    NO_ADDRESS: "the client has no e-mail address for bills",
+    OPTED_OUT: "the client has opted out",
+    SWITCHED_OFF: "notices of new documents are switched off",
+    BELOW_MINIMUM: "what is to be paid is below the minimum",
+    PAID: "nothing is left to pay",
+    PAYMENT_PENDING: "a payment waits for somebody to look at it",
+    CHARGED_BACK: "a payment of it was charged back",
+    OVERTAKEN: "a later one is due, or was sent, or its time is over",
+    VOIDED: "the document was taken back",
+    POLICY_CHANGED: "the policy does not ask for it any more",
+    NOTHING_TO_SAY: "nothing is open and nothing has happened since the last one",
+}
+"""Why something is not sent."""
+PAUSES: Final = frozenset({NO_ADDRESS, OPTED_OUT, BELOW_MINIMUM, PAYMENT_PENDING, CHARGED_BACK, POLICY_CHANGED})
+"""What was withdrawn for one of these was not told: it is claimed again once that is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """An issued document as it stands; `pending` says that a payment nobody has matched yet names it.
+
+    `voided`: it was voided, or all of it credited or given up.
+    """
+
+    number: str
+    currency: str
+    issued_on: date
+    due_on: date
+    outstanding_minor: int
+    credit_note: bool = False
+    pending: bool = False
+    charged_back: bool = False
+    voided: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One client's account in one currency: what is open, credit that pays nothing yet, and when something last happened."""
+
+    outstanding_minor: int
+    unapplied_minor: int = 0
+    moved_on: date | None = None
+
+    @property
+    def balance_minor(self) -> int:
+        """What is to be paid once credit is counted (R4)."""
+        return self.outstanding_minor - self.unapplied_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """All that a client's notices depend on; `told` holds the ids of every notice that is claimed or was sent.
+
+    One that was withdrawn for a pause (`PAUSES`), or failed for an address that was replaced since, was not told.
+
+    `pending` says that a payment of the client waits for somebody to look at it.
+    """
+
+    client_id: str
+    policy: Policy
+    bills: tuple[Bill, ...] = ()
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    told: frozenset[str] = frozenset()
+    has_address: bool = True
+    pending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One notice: what will be sent on a day, or why it will not (`why_not`, one of `REASONS`); null: it will."""
+
+    client_id: str
+    notice_id: str
+    kind: str
+    rule: str
+    numbers: tuple[str, ...]
+    currency: str
+    due_on: date | None
+    day: date
+    balance_minor: int
+    why_not: str | None
+
+
+def message_id(client_id: str, notice_id: str, host: str) -> str:
+    """The mail's Message-ID, which is the same on every try: a receiver shows one message once."""
+    return f"<{stream_id('notice', client_id, notice_id)}@{host}>"
+
+
+def planned(client: Client, day: date) -> Iterator[Planned]:
+    """What is to be said on a day and was not said yet, missed days included: of each matter only the last that applies."""
+    for bill in client.bills:
+        if (notice := _new(client, bill, day)) is not None:
+            yield notice
+        if (reminder := _due(client, bill, day)) is not None:
+            yield reminder
+    yield from _statements(client, day)
+
+
+def ahead(client: Client, day: date, until: date) -> Iterator[Planned]:
+    """What is to be said after a day and up to another, if until then nothing happens."""
+    for bill in client.bills:
+        for days in () if bill.credit_note else client.policy.due_offsets_days:
+            on = _off(bill.due_on, days)
+            if day < on <= until and on >= bill.issued_on and _due_id(bill, days) not in client.told:
+                yield _reminder(client, bill, days, on)
+    for on in statement_days(client.policy.statement, day, until):
+        for currency in sorted(client.accounts):
+            if _statement_id(currency, on) not in client.told:
+                yield _statement(client, currency, on, on)
+
+
+def why_not(client: Client, notice_id: str, currency: str, number: str | None, day: date) -> str | None:
+    """Why a notice that was claimed is not to be sent on a day; null where it is."""
+    kind, *about = notice_id.split("/")
+    bill = next((one for one in client.bills if one.number == number), None)
+    if kind == "statement":
+        return _nobody(client) or _statement_not(client, currency, date.fromisoformat(about[-1]))
+    if kind != "due":
+        return _nobody(client) or _new_not(client, bill)
+    return _nobody(client) or (PAID if bill is None else _due_not(client, bill, int(about[1]), day))
+
+
+def _new_not(client: Client, bill: Bill | None) -> str | None:
+    if bill is not None and bill.voided:
+        return VOIDED
+    return None if client.policy.new_invoice else POLICY_CHANGED
+
+
+def _due_not(client: Client, bill: Bill, days: int, day: date) -> str | None:
+    """After an outage a client is reminded once: of what waits only the latest rule that was reached goes out."""
+    paused = _paused(client, bill, bill.currency)
+    if bill.voided or paused == PAID:
+        return VOIDED if bill.voided else PAID
+    reached = any(days < one and _off(bill.due_on, one) <= day for one in client.policy.due_offsets_days)
+    if reached or (days < 0 and day > bill.due_on) or _told_upto(client, bill, days + 1):
+        return OVERTAKEN
+    return paused if days in client.policy.due_offsets_days else POLICY_CHANGED
+
+
+def _statement_not(client: Client, currency: str, on: date) -> str | None:
+    if _stated_since(client, currency, on + timedelta(days=1)):
+        return OVERTAKEN
+    return POLICY_CHANGED if statement_rule(client.policy.statement) is None else None
+
+
+# ---- new documents ----
+
+
+def _new(client: Client, bill: Bill, day: date) -> Planned | None:
+    notice_id = f"new_invoice/{quote(bill.number, safe='')}"
+    if not bill.issued_on <= day < bill.issued_on + timedelta(days=NEW_FOR_DAYS) or notice_id in client.told:
+        return None
+    return Planned(
+        client_id=client.client_id,
+        notice_id=notice_id,
+        kind=NEW_INVOICE,
+        rule="new_invoice",
+        numbers=(bill.number,),
+        currency=bill.currency,
+        due_on=None if bill.credit_note else bill.due_on,
+        day=day,
+        balance_minor=bill.outstanding_minor,
+        why_not=_nobody(client) or (None if client.policy.new_invoice else SWITCHED_OFF),
+    )
+
+
+def _nobody(client: Client) -> str | None:
+    if client.policy.opted_out:
+        return OPTED_OUT
+    return None if client.has_address else NO_ADDRESS
+
+
+# ---- due reminders ----
+
+
+def _due(client: Client, bill: Bill, day: date) -> Planned | None:
+    """The last rule that applies on a day: what was missed before it is never sent.
+
+    A reminder before the due date is of no use after it, and none reaches back behind the issue of its invoice.
+    """
+    if bill.credit_note:
+        return None
+    reached = [
+        days
+        for days in client.policy.due_offsets_days
+        if bill.issued_on <= _off(bill.due_on, days) <= day and (days >= 0 or day <= bill.due_on)
+    ]
+    if not reached:
+        return None
+    if bill.outstanding_minor <= 0 and _off(bill.due_on, reached[-1]) < day:
+        return None  # paid: of what was missed nothing is caught up
+    if _told_upto(client, bill, reached[-1]):
+        return None
+    return _reminder(client, bill, reached[-1], day)
+
+
+def _off(due_on: date, days: int) -> date:
+    """So many days off the due date, within the years that a date can have."""
+    try:
+        return due_on + timedelta(days=days)
+    except OverflowError:
+        return date.max if days > 0 else date.min
+
+
+def _told_upto(client: Client, bill: Bill, days: int) -> bool:
+    """Whether this rule's reminder, or a later one's, was claimed; whoever takes a rule away does not bring back earlier ones."""
+    if _due_id(bill, days) in client.told:
+        return True
+    head, tail = f"due/{quote(bill.number, safe='')}/", f"/{bill.due_on.isoformat()}"
+    return any(
+        told.startswith(head) and told.endswith(tail) and int(told[len(head) : -len(tail)]) >= days for told in client.told
+    )
+
+
+def _due_id(bill: Bill, days: int) -> str:
+    return f"due/{quote(bill.number, safe='')}/{days:+d}/{bill.due_on.isoformat()}"
+
+
+def _reminder(client: Client, bill: Bill, days: int, day: date) -> Planned:
+    return Planned(
+        client_id=client.client_id,
+        notice_id=_due_id(bill, days),
+        kind=DUE_REMINDER,
+        rule=f"due/{days:+d}",
+        numbers=(bill.number,),
+        currency=bill.currency,
+        due_on=bill.due_on,
+        day=day,
+        balance_minor=bill.outstanding_minor,
+        why_not=(OVERTAKEN if _told_upto(client, bill, days) else None)
+        or _nobody(client)
+        or _paused(client, bill, bill.currency),
+    )
+
+
+def _paused(client: Client, bill: Bill, currency: str) -> str | None:
+    """Why nobody is asked to pay this now; the balance counts payments received and not yet applied (R4)."""
+    account = client.accounts.get(currency, Account(outstanding_minor=0))
+    if bill.outstanding_minor <= 0 or account.balance_minor <= 0:
+        return PAID
+    if client.pending or bill.pending:
+        return PAYMENT_PENDING
+    if bill.charged_back:
+        return CHARGED_BACK
+    return BELOW_MINIMUM if account.balance_minor < client.policy.minimum_balance_minor else None
+
+
+# ---- statements ----
+
+
+def _statements(client: Client, day: date) -> Iterator[Planned]:
+    """One a currency: for the last statement day, however many were missed."""
+    on = statement_day(client.policy.statement, day)
+    since = client.policy.statement_since
+    if on is None or (since is not None and on < since <= day):
+        return  # the schedule was said after its day, which it cannot have missed
+    for currency in sorted(client.accounts):
+        if not _stated_since(client, currency, on):
+            yield _statement(client, currency, on, day)
+
+
+def _stated_since(client: Client, currency: str, on: date) -> bool:
+    """Whether this statement, or one of a later day, was claimed."""
+    head = f"statement/{quote(currency, safe='')}/"
+    return any(told.startswith(head) and told[len(head) :] >= on.isoformat() for told in client.told)
+
+
+def _statement_id(currency: str, on: date) -> str:
+    return f"statement/{quote(currency, safe='')}/{on.isoformat()}"
+
+
+def _statement(client: Client, currency: str, on: date, day: date) -> Planned:
+    account = client.accounts[currency]
+    bills = tuple(
+        sorted(
+            one.number for one in client.bills if one.currency == currency and one.outstanding_minor > 0 and not one.credit_note
+        )
+    )
+    return Planned(
+        client_id=client.client_id,
+        notice_id=_statement_id(currency, on),
+        kind=STATEMENT,
+        rule=statement_rule(client.policy.statement) or "statement",
+        numbers=bills,
+        currency=currency,
+        due_on=None,
+        day=day,
+        balance_minor=account.balance_minor,
+        why_not=_nobody(client) or _nothing_to_state(client, account, on),
+    )
+
+
+def _nothing_to_state(client: Client, account: Account, on: date) -> str | None:
+    before = statement_day(client.policy.statement, on - timedelta(days=1))
+    moved = account.moved_on is not None and (before is None or account.moved_on >= before)
+    if account.outstanding_minor <= 0 and not moved:
+        return NOTHING_TO_SAY
+    minimum = client.policy.minimum_balance_minor
+    return BELOW_MINIMUM if minimum > 0 and account.balance_minor < minimum else None

@@ -1,0 +1,182 @@
+"""What a client's notices depend on, as one snapshot of the views has it; policies and what was claimed are never behind."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, LiteralString
+
+from psycopg import Cursor
+
+from domain.calendar import is_plausible, local_day
+from domain.client_account import ClientDefined, ReminderPolicySet
+from domain.ids import stream_id
+from domain.reminder_policy import EVERYBODY, policy_of
+from domain.reminders import NEW_FOR_DAYS, PAUSES, Account, Bill, Client
+from domain.terms import latest, zone_of
+from ledger.event_codec import decode
+from ledger.keyring import PREFIX, Keyring
+from projections.receivables import UNKNOWN_PAYER
+
+NO_MAILBOX: Final = "no e-mail address:"
+REFUSED_ADDRESSES: Final = ("the server refused every address:", "the server refused an address:")
+"""How the reason of a failure begins that another address can mend."""
+_TAKEN_BACK: Final[LiteralString] = (
+    " (EXISTS (SELECT FROM voids v WHERE v.client_id = i.client_id AND v.number = i.number)"
+    " OR (coalesce(o.outstanding_minor, 0) = 0 AND i.kind <> 'credit_note'"
+    " AND (EXISTS (SELECT FROM credited c WHERE c.client_id = i.client_id AND c.of_number = i.number)"
+    " OR EXISTS (SELECT FROM write_offs w WHERE w.client_id = i.client_id AND w.number = i.number))"
+    " AND NOT EXISTS (SELECT FROM allocations a JOIN payments p ON p.client_id = a.client_id AND p.payment_id = a.source"
+    " WHERE a.client_id = i.client_id AND a.number = i.number)))"
+)
+PAID_FOR_DAYS: Final = 60
+"""Paid invoices due that long ago, or later, are looked at too: the calendar says why nobody is reminded of them."""
+
+
+def clients_with_accounts(cursor: Cursor[Any]) -> list[str]:
+    """Everybody who was ever invoiced, or paid something."""
+    rows = cursor.execute(
+        "SELECT client_id FROM invoices UNION SELECT client_id FROM credits EXCEPT SELECT %s ORDER BY 1", (UNKNOWN_PAYER,)
+    ).fetchall()
+    return [client_id for (client_id,) in rows]
+
+
+def look(cursor: Cursor[Any], keyring: Keyring, client_ids: Sequence[str], day: date) -> dict[str, Client]:
+    """Some clients with all that decides what they are told around a day."""
+    known = states(cursor, client_ids)
+    policies = policies_of(cursor, client_ids)
+    bills = _bills(cursor, client_ids, day)
+    accounts = _accounts(cursor, client_ids)
+    pending = _with_payment_waiting(cursor, client_ids)
+    told = _told(cursor, client_ids, keyring, known)
+    return {
+        client_id: Client(
+            client_id=client_id,
+            policy=policy_of(policies[EVERYBODY], policies[client_id]),
+            bills=tuple(bills.get(client_id, ())),
+            accounts=accounts.get(client_id, {}),
+            told=frozenset(told.get(client_id, ())),
+            has_address=bool(addresses(keyring, known.get(client_id))),
+            pending=client_id in pending,
+        )
+        for client_id in client_ids
+    }
+
+
+def states(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, ClientDefined]:
+    """The last revision of some clients; one that nobody has defined is left out."""
+    found: dict[str, list[ClientDefined]] = {}
+    for subject, state in cursor.execute(
+        "SELECT subject, state FROM terms WHERE subject = ANY(%s) AND topic = %s", (list(client_ids), ClientDefined.TOPIC)
+    ):
+        found.setdefault(subject, []).append(decode(ClientDefined.TOPIC, state))
+    return {client_id: last for client_id, said in found.items() if (last := latest(said)) is not None}
+
+
+def addresses(keyring: Keyring, client: ClientDefined | None) -> list[str]:
+    """Where a client's bills go, readable; nothing where its key was forgotten."""
+    said = () if client is None else client.billing_emails
+    readable = ((keyring.decrypt(one) or "") if one.startswith(PREFIX) else one for one in said)
+    return list(dict.fromkeys(one.strip() for one in readable if one.strip()))
+
+
+def local(client: ClientDefined | None, at: datetime) -> date:
+    """The day an instant has at a client's: nobody is late before his own day is over."""
+    zone = zone_of(client.time_zone) if client is not None else None
+    return local_day(at, zone or "UTC") if is_plausible(at) else at.date()
+
+
+def policies_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, list[ReminderPolicySet]]:
+    """Every policy said of some clients and of everybody ("*"), straight from the book."""
+    found: dict[str, list[ReminderPolicySet]] = {client_id: [] for client_id in (EVERYBODY, *client_ids)}
+    streams = [stream_id("reminder-policy", client_id) for client_id in found]
+    for (state,) in cursor.execute("SELECT state FROM ledger.daybook_events WHERE originator_id = ANY(%s)", (streams,)):
+        policy: ReminderPolicySet = decode(ReminderPolicySet.TOPIC, bytes(state))
+        found[policy.client_id].append(policy)
+    return found
+
+
+def _bills(cursor: Cursor[Any], client_ids: Sequence[str], day: date) -> dict[str, list[Bill]]:
+    named, charged_back = _named_by_unknown_payer(cursor), _charged_back(cursor, client_ids)
+    rows = cursor.execute(
+        "SELECT i.client_id, i.number, i.kind, i.currency, i.issued_on, i.due_on, coalesce(o.outstanding_minor, 0),"  # noqa: S608 - constants
+        + _TAKEN_BACK + " FROM invoices i LEFT JOIN open_items o USING (client_id, number) WHERE i.client_id = ANY(%s)"
+        " AND (o.outstanding_minor > 0 OR i.issued_on > %s OR i.due_on >= %s)"
+        ' ORDER BY i.client_id, i.due_on, i.number COLLATE "C"',
+        (list(client_ids), day - timedelta(days=NEW_FOR_DAYS + 1), day - timedelta(days=PAID_FOR_DAYS)),
+    ).fetchall()
+    found: dict[str, list[Bill]] = {}
+    for client_id, number, kind, currency, issued_on, due_on, outstanding, voided in rows:
+        found.setdefault(client_id, []).append(
+            Bill(
+                number=number, currency=currency, issued_on=issued_on, due_on=due_on, outstanding_minor=outstanding,
+                credit_note=kind == "credit_note", pending=number in named, charged_back=(client_id, number) in charged_back,
+                voided=voided,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _named_by_unknown_payer(cursor: Cursor[Any]) -> set[str]:
+    """Invoices named by payments that nobody has matched to a client yet."""
+    rows = cursor.execute(
+        "SELECT DISTINCT unnest(p.invoice_numbers) FROM waiting w JOIN payments p ON p.client_id = w.client_id"
+        " AND p.payment_id = w.id WHERE w.client_id = %s AND w.what = 'payment'",
+        (UNKNOWN_PAYER,),
+    ).fetchall()
+    return {number for (number,) in rows}
+
+
+def _charged_back(cursor: Cursor[Any], client_ids: Sequence[str]) -> set[tuple[str, str]]:
+    """Invoices that a chargeback took money back from."""
+    rows = cursor.execute(
+        "SELECT DISTINCT a.client_id, a.number FROM allocations a JOIN returns r ON r.client_id = a.client_id"
+        " AND r.payment_id = a.source AND r.kind = 'chargeback' WHERE a.amount_minor < 0 AND a.client_id = ANY(%s)",
+        (list(client_ids),),
+    ).fetchall()
+    return {(client_id, number) for client_id, number in rows}
+
+
+def _accounts(cursor: Cursor[Any], client_ids: Sequence[str]) -> Mapping[str, dict[str, Account]]:
+    rows = cursor.execute(
+        "SELECT client_id, currency, sum(owed)::bigint, sum(credit)::bigint, max(moved_on) FROM ("
+        "SELECT client_id, currency, outstanding_minor AS owed, 0 AS credit, issued_on AS moved_on FROM open_items"
+        " UNION ALL SELECT client_id, currency, 0, unapplied_minor, received_on FROM credits"
+        " UNION ALL SELECT client_id, currency, 0, 0, allocated_on FROM allocations"
+        ") a WHERE client_id = ANY(%s) GROUP BY 1, 2",
+        (list(client_ids),),
+    ).fetchall()
+    found: dict[str, dict[str, Account]] = {}
+    for client_id, currency, owed, credit, moved_on in rows:
+        account = Account(outstanding_minor=owed, unapplied_minor=credit, moved_on=moved_on)
+        found.setdefault(client_id, {})[currency] = account
+    return found
+
+
+def _with_payment_waiting(cursor: Cursor[Any], client_ids: Sequence[str]) -> set[str]:
+    rows = cursor.execute(
+        "SELECT DISTINCT client_id FROM waiting WHERE what = 'payment' AND client_id = ANY(%s)", (list(client_ids),)
+    ).fetchall()
+    return {client_id for (client_id,) in rows}
+
+
+def _told(
+    cursor: Cursor[Any], client_ids: Sequence[str], keyring: Keyring, known: Mapping[str, ClientDefined]
+) -> dict[str, list[str]]:
+    """What is claimed, or was sent, failed, or was withdrawn for good; what was only paused is left out."""
+    found: dict[str, list[str]] = {}
+    rows = cursor.execute(
+        "SELECT client_id, notice_id, CASE WHEN permanent THEN addresses END, reason FROM notices"
+        " WHERE client_id = ANY(%s) AND NOT (state = 'withdrawn' AND reason = ANY(%s))",
+        (list(client_ids), sorted(PAUSES)),
+    ).fetchall()
+    for client_id, notice_id, tried, reason in rows:
+        if tried is None or not _readdressed(keyring, known.get(client_id), tried, reason):
+            found.setdefault(client_id, []).append(notice_id)
+    return found
+
+
+def _readdressed(keyring: Keyring, client: ClientDefined | None, tried: Sequence[str], reason: str) -> bool:
+    """Whether a notice failed for its addresses alone, and the client has others by now."""
+    said = keyring.decrypt(reason) or ""
+    if not said.startswith((NO_MAILBOX, *REFUSED_ADDRESSES)):
+        return False
+    return {keyring.decrypt(one) for one in tried} != set(addresses(keyring, client))

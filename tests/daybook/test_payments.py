@@ -1,0 +1,94 @@
+"""`daybook pay`, `refund`, `payments` and `match`: money by hand from a terminal, through the log like any other fact."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daybook.commands import Run, refused, take
+from tests.oracle.story import Story
+
+NOON = datetime(2026, 5, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def invoiced(month: Run) -> Run:
+    """The demo month, issued: INV-000001 is Acme's, of GBP 2,250.00."""
+    assert month("invoice", "--accept-changes").code == 0
+    return month
+
+
+def nobodys(run: Run, tmp_path: Path, payment_id: str, amount_minor: int, reference: str) -> None:
+    story = Story().say(
+        "PaymentReceived", client_id="?", payment_id=payment_id, amount_minor=amount_minor, currency="GBP", received_at=NOON,
+        method="bank", invoice_numbers=[], surcharge_minor=0, fee_minor=0, provider=None, provider_ref=reference, at=NOON,
+    )  # fmt: skip
+    story.said[-1].fields["event_id"] = "00000000-0000-4000-a000-000000000001"
+    take(run, story, tmp_path)
+
+
+def open_of(run: Run, number: str) -> int:
+    [one] = [one for one in run("invoices", "--json").rows if one["number"] == number]
+    return int(one["outstanding_minor"])
+
+
+def payments(run: Run, *words: str) -> list[dict[str, Any]]:
+    return run("payments", "--json", *words).rows
+
+
+def test_pay_records_an_event_that_counts_at_once_and_refund_takes_back(invoiced: Run) -> None:
+    before = open_of(invoiced, "INV-000001")
+    said = invoiced("pay", "acme", "1000", "--on", "2026-05-29", "--invoice", "INV-000001", "--reference", "cheque 12")
+    assert said.code == 0, said.err
+    assert said.out.startswith("recorded: GBP 1,000.00 of acme, payment hand-")
+    assert open_of(invoiced, "INV-000001") == before - 100_000
+    [one] = payments(invoiced, "--client", "acme")
+    assert (one["received_on"], one["method"], one["provider_ref"]) == ("2026-05-29", "bank", "cheque 12")
+    assert one["pays"] == [{"number": "INV-000001", "amount_minor": 100_000}]
+    back = invoiced("refund", one["payment_id"], "250.50", "--reason", "paid twice")
+    assert back.code == 0, back.err
+    assert open_of(invoiced, "INV-000001") == before - 74_950
+    refused(invoiced("refund", one["payment_id"], "750", "--reason", "all of it"), "Only GBP 749.50 of this payment is left")
+    refused(invoiced("refund", "none", "1", "--reason", "x"), "there is no payment 'none'")
+
+
+def test_pay_under_one_word_is_one_payment(invoiced: Run) -> None:
+    words = ("pay", "acme", "10", "--once", "bank-line-77")
+    assert invoiced(*words).code == 0
+    again = invoiced(*words)
+    assert "already, before: nothing was added" in again.out
+    assert len(payments(invoiced)) == 1
+    refused(invoiced("pay", "acme", "11", "--once", "bank-line-77"), "used already, with another amount")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("nobody at all", "1"), "there is no client 'nobody at all'"),
+        (("acme", "1", "--currency", "gbp"), "“gbp” is no currency such as GBP."),
+        (("acme", "1.001"), "GBP has 2 decimal places"),
+        (("acme", "0"), "must be above zero"),
+        (("acme", "--", "-5"), "must be above zero"),
+        (("acme", "1", "--on", "2026-06-01"), "2026-06-01 is in the future"),
+        (("acme", "1", "--method", "barter"), "The method must be one of"),
+        (("acme", "1", "--invoice", "INV-000002"), "INV-000002 is another client's invoice."),
+    ],
+)
+def test_what_is_no_payment_is_one_clear_line(invoiced: Run, words: tuple[str, ...], line: str) -> None:
+    refused(invoiced("pay", *words), line)
+    assert payments(invoiced) == []
+
+
+def test_waiting_payments_are_told_with_whom_they_may_be_of_and_matched(invoiced: Run, tmp_path: Path) -> None:
+    nobodys(invoiced, tmp_path, "tx-1", open_of(invoiced, "INV-000001"), "FASTER PAYMENT")
+    told = invoiced("payments", "--waiting").out
+    assert "unmatched_payment" in told
+    assert "Acme Corp" in told
+    assert [one["client_id"] for one in payments(invoiced, "--waiting")] == ["?"]
+    assert "matched: GBP" in invoiced("match", "tx-1", "acme").out
+    assert open_of(invoiced, "INV-000001") == 0
+    assert payments(invoiced, "--waiting") == []
+    assert "nothing was added" in invoiced("match", "tx-1", "acme").out
+    refused(invoiced("match", "tx-1", "buildco"), "Acme Corp has this payment already: matched by daybook/ann")
+    refused(invoiced("match", "tx-2", "acme"), "there is no payment 'tx-2' of an unknown payer")
