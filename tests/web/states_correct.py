@@ -39,7 +39,7 @@ def voided(run_done: Act) -> Act:
             form.get_by_label("Reason").fill("Meant for somebody else")
             form.get_by_role("checkbox").check()
             form.get_by_role("button").click()
-            expect(visitor.page.get_by_text("Voided by")).to_be_visible()
+            expect(visitor.page.get_by_text("Voided by CN-0001", exact=True)).to_be_visible()
             yield
 
     return act

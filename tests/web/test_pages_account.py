@@ -63,7 +63,7 @@ def test_list_has_every_client_and_the_most_overdue_first(books: Web) -> None:
     viewer = books.browser("viewer")
     now = viewer.get("/clients").text
     assert rows_of(now)[0] == "Buildco Ltd GBP 270.00 – 270.00 – – – – –"
-    assert rows_of(now)[1] == "Acme Corp GBP 0.00 – – – – – – 20.00"
+    assert rows_of(now)[1] == "Acme Corp credit 20.00 GBP 0.00 – – – – – – 20.00"
     assert rows_of(now)[2].startswith("Quiet Ltd nothing yet")
     later = viewer.get("/clients?as_of=2026-08-01").text
     assert rows_of(later)[0] == "Buildco Ltd GBP 270.00 270.00 – – 270.00 – – –"
