@@ -1,0 +1,186 @@
+"""Money's mutants: faults in settling what a client owes, and in keeping the accounts that come of it."""
+
+from tests.mutants import Mutant
+
+LAWS = "tests/domain/test_settling_machine.py"
+MACHINE = "tests/projections/test_receivables_machine.py"
+SETTLING = "domain/settling.py"
+ACCOUNT = "domain/receivables.py"
+
+MUTANTS = [
+    Mutant(
+        "a payment that names an invoice issued later is not retried when the invoice comes",
+        SETTLING,
+        "for named in () if use_credit else account.naming(document.number):",
+        "for named in ():",
+        LAWS,
+    ),
+    Mutant(
+        "the same, in the book",
+        SETTLING,
+        "for named in () if use_credit else account.naming(document.number):",
+        "for named in ():",
+        MACHINE,
+    ),
+    Mutant(
+        "an account that is carried on forgets who named the new invoice",
+        "projections/receivables_stands.py",
+        "            JOIN payments p ON p.invoice_numbers @> ARRAY[i.number] AND p.client_id = i.client_id\n",
+        "            JOIN payments p ON p.invoice_numbers @> ARRAY[i.number] AND p.client_id = i.number\n",
+        MACHINE,
+    ),
+    Mutant(
+        "of several payments that named an invoice the newest pays first",
+        ACCOUNT,
+        "return sorted(self._naming.get(number, ()), key=lambda one: (one.at, one.name))",
+        "return sorted(self._naming.get(number, ()), key=lambda one: (one.at, one.name), reverse=True)",
+        LAWS,
+    ),
+    Mutant(
+        "open invoices are paid by issue date before due date",
+        ACCOUNT,
+        "self._unpaid.join((document.due_on, document.issued_on, document.number), item)",
+        "self._unpaid.join((document.issued_on, document.due_on, document.number), item)",
+        LAWS,
+    ),
+    Mutant(
+        "invoices named are paid in reverse",
+        SETTLING,
+        "    for number in source.names:\n",
+        "    for number in reversed(source.names):\n",
+        LAWS,
+    ),
+    Mutant(
+        "credit is used newest first",
+        ACCOUNT,
+        "self._credit.join((source.at, source.name), source)",
+        "self._credit.join((-source.at.timestamp(), source.name), source)",
+        LAWS,
+    ),
+    Mutant(
+        "a refund frees the oldest allocation",
+        SETTLING,
+        "for number in reversed(list(source.allocated)):",
+        "for number in list(source.allocated):",
+        LAWS,
+    ),
+    Mutant(
+        "a refund takes from invoices before the unapplied rest",
+        SETTLING,
+        "    free = min(left, source.unapplied_minor)\n",
+        "    free = min(left, source.unapplied_minor) if not source.allocated else 0\n",
+        LAWS,
+    ),
+    Mutant(
+        "a chargeback does not reopen what was paid",
+        SETTLING,
+        "            account.reopen(item)\n",
+        "            pass\n",
+        LAWS,
+    ),
+    Mutant(
+        "a chargeback leaves the invoice paid",
+        SETTLING,
+        "        item.applied_minor -= taken\n",
+        "        item.applied_minor -= 0\n",
+        LAWS,
+    ),
+    Mutant(
+        "the surcharge goes back from the balance",
+        SETTLING,
+        "left = min(one.amount_minor, source.amount_minor - source.returned_minor) if source is not None else 0",
+        "left = min(one.amount_minor, source.amount_minor + source.surcharge_minor - source.returned_minor) if source else 0",
+        LAWS,
+    ),
+    Mutant(
+        "what is given up counts as paid",
+        SETTLING,
+        "        item.written_off_minor += amount\n",
+        "        item.applied_minor += amount\n",
+        LAWS,
+    ),
+    Mutant(
+        "more is given up than is open",
+        SETTLING,
+        "    amount = min(one.amount_minor, item.outstanding_minor) if item is not None else 0\n    if amount < one",
+        "    amount = one.amount_minor if item is not None else 0\n    if amount < one",
+        LAWS,
+    ),
+    Mutant(
+        "credit is used twice",
+        ACCOUNT,
+        "        self.applied_minor += amount_minor\n        if amount_minor > 0:\n",
+        "        self.applied_minor += amount_minor // 2\n        if amount_minor > 0:\n",
+        LAWS,
+    ),
+    Mutant(
+        "a credit note pays other invoices unasked",
+        SETTLING,
+        "while use_credit and item.outstanding_minor > 0",
+        "while item.outstanding_minor > 0",
+        LAWS,
+    ),
+    Mutant(
+        "a write-off counts before the money of its day",
+        SETTLING,
+        "return (one.written_off_on, 4, EVER, 0, one.number)",
+        "return (one.written_off_on, 2, EVER, 0, one.number)",
+        LAWS,
+    ),
+    Mutant(
+        "money may go back before it came",
+        SETTLING,
+        "    if came is None or (one.returned_on, one.returned_at) >= came:\n",
+        "    if came is not None or came is None:\n",
+        LAWS,
+    ),
+    Mutant(
+        "money in another currency than the invoice it names pays as if it were not",
+        "projections/receivables.py",
+        'return "wrong_currency" if named and currency not in named else None',
+        "return None",
+        MACHINE,
+    ),
+    Mutant(
+        "unapplied money of another currency pays an invoice",
+        "projections/receivables.py",
+        "        client.payments.setdefault(currency, []).append(\n",
+        "        client.payments.setdefault(next(iter(client.documents), currency), []).append(\n",
+        MACHINE,
+    ),
+    Mutant(
+        "an account is carried on also by what comes before all that is settled",
+        "projections/receivables_stands.py",
+        "return self.last is not None and place(self.happened[0]) > self.last",
+        "return self.last is not None",
+        MACHINE,
+    ),
+    Mutant(
+        "returns said before their payment are forgotten when it comes",
+        "projections/receivables_carry.py",
+        '    if not keys:\n        return set()\n    rows = cursor.execute(\n        "SELECT r.client_id, r.refund_id',
+        '    if keys:\n        return set()\n    rows = cursor.execute(\n        "SELECT r.client_id, r.refund_id',
+        MACHINE,
+    ),
+    Mutant(
+        "what an older version settled is left as it is",
+        "projections/views.py",
+        "while (events := self.book.read(after, BATCH)) or self._heal(connection):",
+        "while events := self.book.read(after, BATCH):",
+        "tests/projections/test_settled_again.py",
+    ),
+    Mutant(
+        "an upgrade marks nothing",
+        "projections/migrations/0113_settle_again.sql",
+        "last_at = NULL, last_step = 0, last_name = '';",
+        "last_at = NULL, last_step = 0, last_name = '' WHERE false;",
+        "tests/projections/test_settled_again.py",
+    ),
+    Mutant(
+        "clients of whom something only waits are not settled again",
+        "projections/migrations/0113_settle_again.sql",
+        "    UNION SELECT client_id, coalesce(currency, '') FROM books.returns\n",
+        "",
+        "tests/projections/test_settled_again.py",
+    ),
+]
