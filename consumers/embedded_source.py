@@ -15,6 +15,7 @@ class EmbeddedSource:
     def __init__(self, log: EmbeddedLog, position: Callable[[str, int], int | None]) -> None:
         self.cluster_id = log.cluster_id
         self.problems: dict[Partition, str] = {}
+        self.trouble = ""
         self.on_revoked: Callable[[frozenset[Partition]], None] | None = None
         self._log = log
         self._position = position

@@ -1,28 +1,33 @@
 """The one loop by which facts get into the book: poll, read, decide, append in one transaction, then publish the state."""
 
+import gc
 import random
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
-from consumers.polls import KIND as POLL
-from consumers.polls import Polls
-from consumers.reading import Batch, Fact, dead_letter, event_state, event_topic, read
+from consumers.deciding import Decided, Written, decide, written
+from consumers.reading import Batch, read
 from consumers.source import Partition, Polled, Source, behind
-from consumers.streams import Stream, Streams
-from domain.repeats import Heard, hear
-from ledger.book import Book, BookBusy, EventIdTaken, NewEvent, PositionConflict, Slice, VersionConflict
+from consumers.streams import Streams
+from ledger.book import Book, BookBusy, DeadLetter, EventIdTaken, PositionConflict, Slice, VersionConflict
 
 log = structlog.get_logger("daybook.ingest")
 
 MAX_RECORDS = 5_000
 POLL_S = 0.05
+# From so many records on there are more to come: the next poll is read while the server takes in this one.
+READ_AHEAD_FROM = 1_000
+TURN_S = 0.0005
 MOST_TRIES = 8
 BACKOFF_S = 0.2
 LONGEST_BACKOFF_S = 5.0
@@ -47,22 +52,31 @@ class Totals:
     dead_letters: int = 0
 
 
-@dataclass(slots=True)
-class _Decided:
-    events: list[NewEvent] = field(default_factory=list)
-    streams: dict[UUID, Stream] = field(default_factory=dict)
-    repeats: int = 0
-    kept_aside: int = 0
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    """Records as they were delivered, and as they were read."""
+
+    polled: Sequence[Polled]
+    batch: Batch
+    written: list[Written]
+    count: int
 
 
 class Ingest:
-    """Runs one source into the book; holds no rule, only what it remembers of its streams."""
+    """Runs one source into the book; holds no rule, only what it remembers of its streams.
+
+    Where much is waiting, the next poll is fetched and read while the server takes in the one before; nothing of it is
+    decided until that one is committed. So partitions may be revoked while a batch is written: positions refuse it then, or
+    its new owner, as they do with a worker that was frozen.
+    """
 
     def __init__(self, book: Book, source: Source) -> None:
         self._book = book
         self._source = source
         self._streams = Streams(book)
         self._unsure: Sequence[Polled] = ()
+        self._ahead: _Poll | None = None
+        self._trouble_ahead: Exception | None = None
         self.totals = Totals()
         source.on_revoked = self._streams.drop
 
@@ -75,11 +89,21 @@ class Ingest:
         """Handles one poll; gives how many records it held. Errors of the database are waited out, bounded."""
         if self._unsure and not self._start_over(self._unsure):
             return 0
+        if self._trouble_ahead is not None:
+            trouble, self._trouble_ahead = self._trouble_ahead, None
+            raise trouble
+        poll, self._ahead = self._ahead, None
+        poll = poll or self._poll(max_records, timeout_s)
+        if poll.count:
+            with _no_collection():
+                self._handle(poll, max_records)
+        return poll.count
+
+    def _poll(self, max_records: int, timeout_s: float) -> _Poll:
         polled = self._source.poll(max_records, timeout_s)
-        count = sum(len(part.records) for part in polled)
-        if count:
-            self._handle(polled)
-        return count
+        batch = read(polled)
+        ready = written(self._book.keyring, batch.facts) if batch.facts else []
+        return _Poll(polled, batch, ready, sum(len(part.records) for part in polled))
 
     def run(self, stop: threading.Event, after_batch: Callable[[int], None] | None = None) -> None:
         """Runs until told to stop; the batch in hand is finished first."""
@@ -116,26 +140,25 @@ class Ingest:
             reached.get(partition, 0) >= ends[partition] or partition in self._source.problems for partition in left
         )
 
-    def _handle(self, polled: Sequence[Polled]) -> None:
+    def _handle(self, poll: _Poll, max_records: int) -> None:
         started = time.monotonic()
-        batch = read(polled)
         for attempt in range(MOST_TRIES):
             try:
                 taken: frozenset[UUID] = frozenset()
                 while True:
                     try:
-                        decided = self._append(polled, batch, taken)
+                        decided, letters = self._append(poll, taken, max_records)
                         break
                     except EventIdTaken as error:
                         if error.event_ids <= taken:
                             raise
                         taken |= error.event_ids
-                self._count(polled, batch, decided, started)
+                self._count(poll, decided, letters, started)
                 return
             except PositionConflict as error:
                 # Another worker was here: what is stored is the truth, go on behind it.
                 log.warning("batch_already_handled", stored=error.stored)
-                self._start_over(polled)
+                self._start_over(poll.polled)
                 return
             except (VersionConflict, BookBusy, PoolTimeout, *LOST) as error:
                 self._streams.drop_all()
@@ -143,62 +166,45 @@ class Ingest:
                 log.warning("batch_retried", error=type(error).__name__, attempt=attempt + 1, wait_s=round(wait, 2))
                 time.sleep(wait)
         # Nothing was recorded and nothing is lost: the source delivers the same records again.
-        self._start_over(polled)
+        self._start_over(poll.polled)
 
-    def _append(self, polled: Sequence[Polled], batch: Batch, taken: frozenset[UUID]) -> _Decided:
-        """Decides on a batch and records it; the state is published only after the commit."""
-        partitions = {fact.stream_id: fact.partition for fact in batch.facts}
-        conflicts = list(batch.dead_letters)
-        keyring = self._book.keyring
-        keyring.prepare({fact.subject for fact in batch.facts})
-        decided = _Decided(streams={k: dict(v) for k, v in self._streams.take(partitions).items()})
-        said_elsewhere: dict[UUID, UUID] = {}
-        polls = Polls(self._book.database, batch.facts)
-        for fact in batch.facts:
-            stream = decided.streams[fact.stream_id]
-            hash_ = keyring.body_hash(fact.subject, fact.body)
-            aside = polls.known(fact)
-            known = fact.event_id in stream or (aside is not None and aside[0] == fact.stream_id)
-            stored = stream.get(fact.event_id) if aside is None else aside[1]
-            same = None if stored is None else (hash_ == stored or keyring.same_body(fact.subject, fact.body, stored))
-            heard = hear(known, same)
-            if heard is Heard.NEW and (
-                fact.event_id in taken or aside is not None or said_elsewhere.get(fact.event_id, fact.stream_id) != fact.stream_id
-            ):
-                heard = Heard.CONFLICT
-            if heard is Heard.NEW and fact.kind == POLL:
-                said_elsewhere[fact.event_id] = fact.stream_id
-                polls.hear(fact, hash_, event_state(fact, keyring))
-            elif heard is Heard.NEW:
-                stream[fact.event_id] = hash_
-                said_elsewhere[fact.event_id] = fact.stream_id
-                decided.events.append(_event(fact, len(stream), hash_, event_state(fact, keyring)))
-            elif heard is Heard.REPEAT:
-                decided.repeats += 1
-            else:
-                conflicts.append(
-                    dead_letter(
-                        fact.partition,
-                        fact.record,
-                        "idempotency_conflict",
-                        f"event id {fact.event_id} is in the book with another body; the first one stands",
-                    )
-                )
-        decided.events += polls.tell(decided.streams, taken)
-        decided.kept_aside = polls.kept_aside
+    def _append(self, poll: _Poll, taken: frozenset[UUID], max_records: int) -> tuple[Decided, int]:
+        """Decides on a batch and records it; the state is published only after the commit. Gives its dead letters' number."""
+        decided = decide(self._book, self._streams, poll.batch.facts, taken, poll.written)
+        conflicts = poll.batch.dead_letters + decided.conflicts
+        if poll.count < READ_AHEAD_FROM or self._ahead is not None:
+            self._write(poll.polled, decided, conflicts)
+        else:
+            with _quick_turns(), ThreadPoolExecutor(1, "ingest-write") as beside:
+                writing = beside.submit(self._write, poll.polled, decided, conflicts)
+                self._read_ahead(max_records)
+            writing.result()
+        self._streams.remember(decided.streams, decided.partitions)
+        self._source.commit({(p.topic, p.partition): p.records[-1].offset + 1 for p in poll.polled})
+        return decided, len(conflicts)
+
+    def _read_ahead(self, max_records: int) -> None:
+        """Fetches and reads what comes next; what goes wrong in it must not hide how the batch before it ends."""
+        try:
+            poll = self._poll(max_records, 0)
+        except Exception as error:
+            self._trouble_ahead = error
+        else:
+            self._ahead = poll if poll.count else None
+
+    def _write(self, polled: Sequence[Polled], decided: Decided, conflicts: Sequence[DeadLetter]) -> None:
+        """One transaction: events, positions, dead letters, and polls kept aside."""
         slices = [Slice(self.source_name, p.topic, p.partition, p.records[0].offset, p.records[-1].offset) for p in polled]
-        self._book.append(decided.events, slices=slices, dead_letters=conflicts, also=polls.keep if polls.heard else None)
-        batch.dead_letters[:] = conflicts
-        self._streams.remember(decided.streams, partitions)
-        self._source.commit({(p.topic, p.partition): p.records[-1].offset + 1 for p in polled})
-        return decided
+        also = decided.polls.keep if decided.polls.heard else None
+        self._book.append(decided.events, slices=slices, dead_letters=conflicts, also=also)
 
     def _start_over(self, polled: Sequence[Polled]) -> bool:
         """Drops what is remembered, re-reads the positions and goes on from there; false while the book is out of reach."""
         self._streams.drop_all()
-        self._unsure = polled
+        self._unsure = [*polled, *(self._ahead.polled if self._ahead is not None else ())]
+        self._ahead = None
         try:
-            for part in polled:
+            for part in self._unsure:
                 stored = self._book.position(self.source_name, part.topic, part.partition)
                 self._source.seek(part.topic, part.partition, None if stored is None else stored + 1)
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -208,37 +214,48 @@ class Ingest:
         self._unsure = ()
         return True
 
-    def _count(self, polled: Sequence[Polled], batch: Batch, decided: _Decided, started: float) -> None:
-        records = sum(len(part.records) for part in polled)
-        self.totals.records += records
+    def _count(self, poll: _Poll, decided: Decided, dead_letters: int, started: float) -> None:
+        self.totals.records += poll.count
         self.totals.recorded += len(decided.events)
         self.totals.repeats += decided.repeats
         self.totals.kept_aside += decided.kept_aside
-        self.totals.dead_letters += len(batch.dead_letters)
+        self.totals.dead_letters += dead_letters
         log.info(
             "batch_ingested",
-            records=records,
+            records=poll.count,
             events=len(decided.events),
             repeats=decided.repeats,
             kept_aside=decided.kept_aside,
-            dead_letters=len(batch.dead_letters),
-            slices={f"{p.topic}/{p.partition}": [p.records[0].offset, p.records[-1].offset] for p in polled},
+            dead_letters=dead_letters,
+            slices={f"{p.topic}/{p.partition}": [p.records[0].offset, p.records[-1].offset] for p in poll.polled},
             ms=round((time.monotonic() - started) * 1000, 1),
         )
 
 
-def _event(fact: Fact, version: int, body_hash: bytes, state: bytes) -> NewEvent:
-    topic, partition = fact.partition
-    return NewEvent(
-        fact.stream_id,
-        version,
-        event_topic(fact.kind),
-        state,
-        fact.subject,
-        fact.event_id,
-        body_hash,
-        (topic, partition, fact.record.offset),
-    )
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """The thread that writes asks for little and waits a lot: it must not wait 5 ms for each turn, while the server idles."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without the garbage collector, which would go through a batch's thousands of objects again and again as they are made.
+
+    None of them is part of a circle; what other threads leave is collected between two batches.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 __all__ = ["Ingest", "Partition", "TopicsMissing", "Totals"]

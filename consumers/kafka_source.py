@@ -19,6 +19,7 @@ from schemas.topics import INBOUND
 BOOTSTRAP_TRY_MS = 2_000
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
 ASK_TIMEOUT_MS = 2_000
+ASK_AFTER_S = 5.0
 MISSING_AFTER_S = 1.0
 
 Position = Callable[[str, int], int | None]
@@ -83,6 +84,9 @@ class KafkaSource:
             raise SourceError("the crc32c package is missing: without it checksums take 6.5 times as long; install it")
         self.on_revoked = on_revoked
         self.problems: dict[Partition, str] = {}
+        self.trouble = ""
+        self._bootstrap = bootstrap
+        self._heard_at = time.monotonic()
         self._position = position
         self._topics = sorted(topics)
         self._revoked: set[Partition] = set()
@@ -123,6 +127,7 @@ class KafkaSource:
             self._fatal.__cause__ = self._fatal.__cause__ or error
         self._tell_of_rebalance()
         self._look_for_missing_topics()
+        self._ask_if_silent(bool(found))
         self._raise_if_fatal()
         for topic in self._stop_topics_made_anew():
             found = {where: records for where, records in found.items() if where.topic != topic}
@@ -214,6 +219,20 @@ class KafkaSource:
         self._look_again_at = time.monotonic() + MISSING_AFTER_S
         if revoked and self.on_revoked is not None:
             self.on_revoked(revoked)
+
+    def _ask_if_silent(self, heard: bool) -> None:
+        # A poll is as empty when the broker is gone as when there is nothing new: only a question tells them apart.
+        if not heard and time.monotonic() < self._heard_at + ASK_AFTER_S:
+            return
+        known = (TopicPartition(topic, 0) for topic in self._topics if self._cluster.partitions_for_topic(topic))
+        there = [*self._consumer.assignment(), *known]
+        try:
+            if not heard and there:
+                self._consumer.end_offsets(there[:1], timeout_ms=ASK_TIMEOUT_MS)
+            self.trouble = ""
+        except KafkaError as error:
+            self.trouble = f"the Kafka broker at {self._bootstrap} does not answer ({type(error).__name__})"
+        self._heard_at = time.monotonic()
 
     def _look_for_missing_topics(self) -> None:
         if self._look_again_at is None or time.monotonic() < self._look_again_at:

@@ -26,38 +26,35 @@ class Polls:
 
     def __init__(self, database: Database, facts: Iterable[Fact]) -> None:
         said = [fact for fact in facts if fact.kind == KIND]
-        heard, aside = kept.of_days(database, {_day(fact) for fact in said}, [f.event_id for f in said]) if said else ([], [])
+        ids = [UUID(bytes=fact.event_id) for fact in said]
+        heard, aside = kept.of_days(database, {_day(fact) for fact in said}, ids) if said else ([], [])
         self._days: dict[Day, dict[str, Poll]] = {}
         for poll in heard:
             self._put(poll)
         # Those kept aside, under their ids, and with them those of this batch: what is heard again is a repeat of these.
-        self._aside: dict[UUID, tuple[UUID, bytes | None]] = {
-            UUID(one.event_id): (one.stream_id, one.aside.body_hash if one.aside else None) for one in aside
+        self.asides: dict[bytes, tuple[bytes, bytes | None]] = {
+            UUID(one.event_id).bytes: (one.stream_id.bytes, one.aside.body_hash if one.aside else None) for one in aside
         }
         self._new: dict[str, Poll] = {}
         self._told: list[Poll] = []
         self._told_new: set[str] = set()
 
-    def known(self, fact: Fact) -> tuple[UUID, bytes | None] | None:
-        """The stream and body hash of a poll with this id that is not in the book; null where there is none."""
-        return self._aside.get(fact.event_id)
-
     def hear(self, fact: Fact, body_hash: bytes, state: bytes) -> None:
         """Takes up a poll that is new."""
         fields = fact.fields
         poll = Poll(
-            fact.stream_id, fields["system"], _instant(fields["as_of"]), str(fact.event_id), _instant(fields["occurred_at"]),
-            fields["revision"], fields["quantity"],
+            UUID(bytes=fact.stream_id), fields["system"], _instant(fields["as_of"]), str(UUID(bytes=fact.event_id)),
+            _instant(fields["occurred_at"]), fields["revision"], fields["quantity"],
             KeptAside(state, fact.subject, body_hash, (*fact.partition, fact.record.offset)),
         )  # fmt: skip
         self._put(poll)
-        self._aside[fact.event_id] = (fact.stream_id, body_hash)
+        self.asides[fact.event_id] = (fact.stream_id, body_hash)
         self._new[poll.event_id] = poll
 
     def _put(self, poll: Poll) -> None:
         self._days.setdefault((poll.stream_id, poll.system, poll_day(poll.as_of)), {})[poll.event_id] = poll
 
-    def tell(self, streams: Mapping[UUID, Stream], taken: Container[UUID]) -> list[NewEvent]:
+    def tell(self, streams: Mapping[bytes, Stream], taken: Container[bytes]) -> list[NewEvent]:
         """The events of the polls that say something and are not in the book yet, added to their streams.
 
         Those kept aside until now come first, then the new ones as they came. An id that another stream has `taken` since
@@ -71,8 +68,9 @@ class Polls:
         self._told_new = {one.event_id for one in said if one.event_id in self._new}
         events = []
         for poll in (*self._told, *(one for id_, one in self._new.items() if id_ in self._told_new)):
-            event = _event(poll, len(streams[poll.stream_id]) + 1, taken)
-            streams[poll.stream_id][event.event_id] = event.body_hash
+            stream = streams[poll.stream_id.bytes]
+            event = _event(poll, len(stream) + 1, taken)
+            stream[event.event_id.bytes] = event.body_hash
             events.append(event)
         return events
 
@@ -92,17 +90,17 @@ class Polls:
         return len(self._new) - len(self._told_new)
 
 
-def _event(poll: Poll, version: int, taken: Container[UUID]) -> NewEvent:
+def _event(poll: Poll, version: int, taken: Container[bytes]) -> NewEvent:
     assert poll.aside is not None, "a poll without content is in the book already"
     event_id = UUID(poll.event_id)
-    if event_id in taken:
+    if event_id.bytes in taken:
         event_id = uuid5(poll.stream_id, poll.event_id)
     state, client_id, body_hash, source = poll.aside
     return NewEvent(poll.stream_id, version, SeatCountReported.TOPIC, state, client_id, event_id, body_hash, source)
 
 
 def _day(fact: Fact) -> Day:
-    return fact.stream_id, fact.fields["system"], poll_day(_instant(fact.fields["as_of"]))
+    return UUID(bytes=fact.stream_id), fact.fields["system"], poll_day(_instant(fact.fields["as_of"]))
 
 
 def _instant(at: datetime) -> datetime:

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 import msgspec
 
 from consumers.source import Partition, Polled, Record
-from domain.facts import FACTS, PERSONAL, stream_of, subject_of
-from domain.ids import uuid_of
+from domain.facts import FACTS, PERSONAL, stream_bytes_of, subject_of
 from ledger.book import DeadLetter
 from ledger.keyring import Keyring
 from schemas.codec import WireError, check_envelope, decode, schema_id_of
@@ -19,6 +17,7 @@ from schemas.codec import WireError, check_envelope, decode, schema_id_of
 _canonical = msgspec.json.Encoder(decimal_format="string", order="sorted").encode
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _TOPICS: Final[dict[str, str]] = {record: cls.TOPIC for record, cls in FACTS.items()}
+_KINDS: Final[dict[str, bytes]] = {record: record.encode() for record in FACTS}
 
 
 class Fact(NamedTuple):
@@ -29,8 +28,8 @@ class Fact(NamedTuple):
     kind: str
     fields: dict[str, Any]
     subject: str
-    stream_id: UUID
-    event_id: UUID
+    stream_id: bytes  # the 16 bytes of a UUID, as is the next
+    event_id: bytes
     body: bytes
 
 
@@ -45,6 +44,7 @@ class Batch:
 def read(polled: Sequence[Polled]) -> Batch:
     """Reads a poll; a record that cannot be read never stops the next."""
     batch = Batch([], [])
+    add, identity = batch.facts.append, bytes.fromhex
     for part in polled:
         topic, partition = part.topic, (part.topic, part.partition)
         for record in part.records:
@@ -55,18 +55,10 @@ def read(polled: Sequence[Polled]) -> Batch:
                 batch.dead_letters.append(dead_letter(partition, record, error.reason, error.detail))
                 continue
             kind, fields = message.record, message.fields
-            batch.facts.append(
-                Fact(
-                    partition,
-                    record,
-                    kind,
-                    fields,
-                    subject_of(kind, fields),
-                    stream_of(kind, fields),
-                    uuid_of(int(fields["event_id"].replace("-", ""), 16)),
-                    kind.encode() + _canonical(fields),
-                )
-            )
+            subject = subject_of(kind, fields)
+            event_id = identity(fields["event_id"].replace("-", ""))
+            body = _KINDS[kind] + _canonical(fields)
+            add(Fact(partition, record, kind, fields, subject, stream_bytes_of(kind, subject, fields), event_id, body))
     return batch
 
 

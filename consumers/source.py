@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Partition = tuple[str, int]
 """A topic and the number of one of its partitions: the unit within which facts keep their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One message as it lies in the log, not yet read: it may turn out to be a fact or a dead letter."""
 
     offset: int
@@ -48,6 +47,9 @@ class Source(Protocol):
 
     problems: dict[Partition, str]
     """Partitions that stand still until a person acts, each with the reason; the others go on."""
+
+    trouble: str
+    """Why nothing can be read at all just now, in words for a person; empty while the log answers."""
 
     on_revoked: Callable[[frozenset[Partition]], None] | None
     """Called within `poll`, on its thread and before it returns, with partitions that may now be another worker's."""

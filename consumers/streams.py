@@ -2,15 +2,18 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from uuid import UUID
 
 from consumers.source import Partition
 from ledger.book import Book
 
 MOST_STREAMS = 300_000
 
-Stream = dict[UUID, bytes | None]
-"""A stream as deciding needs it: the body hash of each of its events, by event id, in order of version."""
+Stream = dict[bytes, bytes | None]
+"""A stream as deciding needs it: the body hash of each of its events, by event id, in order of version.
+
+Ids are the 16 bytes of a UUID: those are hashed and compared by C, and the garbage collector, which would go through
+hundreds of thousands of remembered streams again and again, leaves a dictionary of bytes alone.
+"""
 
 
 class Streams:
@@ -18,35 +21,41 @@ class Streams:
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._known: OrderedDict[UUID, tuple[Partition, Stream]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[Partition, Stream]] = OrderedDict()
+        self._dropped: set[Partition] = set()
 
-    def take(self, wanted: dict[UUID, Partition]) -> dict[UUID, Stream]:
-        """The streams of a batch; those not remembered are loaded with one query."""
-        found: dict[UUID, Stream] = {}
+    def take(self, wanted: Iterable[bytes]) -> dict[bytes, Stream]:
+        """The streams of a batch, the caller's to change; those not remembered are loaded with one query."""
+        self._dropped.clear()
+        found: dict[bytes, Stream] = {}
         missing = []
         for stream_id in wanted:
             known = self._known.get(stream_id)
             if known is None:
                 missing.append(stream_id)
             else:
-                found[stream_id] = known[1]
+                found[stream_id] = known[1].copy()
         if missing:
             stored = self._book.seen(missing)
             for stream_id in missing:
-                found[stream_id] = dict(stored.get(stream_id, ()))
+                found[stream_id] = stored.get(stream_id) or {}
         return found
 
-    def remember(self, streams: dict[UUID, Stream], partitions: dict[UUID, Partition]) -> None:
-        """Publishes the state of a batch, once it is committed."""
+    def remember(self, streams: dict[bytes, Stream], partitions: dict[bytes, Partition]) -> None:
+        """Publishes the state of the batch taken last, once it is committed; but of no partition that was dropped since."""
+        dropped = self._dropped
         for stream_id, stream in streams.items():
-            self._known[stream_id] = (partitions[stream_id], stream)
-            self._known.move_to_end(stream_id)
+            partition = partitions[stream_id]
+            if partition not in dropped:
+                self._known[stream_id] = (partition, stream)
+                self._known.move_to_end(stream_id)
         while len(self._known) > MOST_STREAMS:
             self._known.popitem(last=False)
 
     def drop(self, partitions: Iterable[Partition]) -> None:
         """Forgets what may be another worker's now."""
         gone = set(partitions)
+        self._dropped |= gone
         for stream_id in [stream_id for stream_id, (partition, _) in self._known.items() if partition in gone]:
             del self._known[stream_id]
 

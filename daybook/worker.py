@@ -14,10 +14,12 @@ from psycopg_pool import PoolTimeout
 from consumers.ingest import Ingest
 from consumers.source import Source, SourceError
 from daybook import reminding
-from daybook.app import App, now
+from daybook.alarm import Alarm
+from daybook.app import App, now, opened
 from daybook.canonical import trace
 from daybook.feeding import INGEST_LOCK
 from daybook.heartbeat import Heartbeat, Pulse
+from daybook.settings import Settings
 from producers.following import feeds_of, join_publishers, publish_what_there_is, start_publishers
 from runs.settled import Settling
 
@@ -28,6 +30,20 @@ KEPT_FOR = timedelta(days=90)  # long enough to replay after a fix, short enough
 RESTART_AFTER_S = 2.0
 CONNECT_WITHIN_S = 10.0
 CONSUMER, VIEWS, REMINDERS = "consumer", "views", "reminders"
+
+
+def serve(settings: Settings) -> None:
+    """The worker as a service: a database that is away when it starts is waited for, as one that goes away later is."""
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    while not stop.is_set():
+        try:
+            with opened(settings) as app:
+                run(app, stop=stop)
+            return
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            log.warning("database_out_of_reach", error=f"{type(error).__name__}: {error}")
+            stop.wait(RESTART_AFTER_S)
 
 
 def run(app: App, *, once: bool = False, stop: threading.Event | None = None) -> None:
@@ -46,7 +62,7 @@ def run(app: App, *, once: bool = False, stop: threading.Event | None = None) ->
             publish_what_there_is(feeds, app.database, kafka, stop)
         return
     heart = Heartbeat(app, "worker", [CONSUMER, VIEWS, REMINDERS, *(publisher_part(feed.name) for feed in feeds)])
-    consumer = heart.pulses[CONSUMER]
+    consumer, alarm = heart.pulses[CONSUMER], Alarm(app)
     follower = threading.Thread(target=_follow, args=(app, stop, heart.pulses[VIEWS]), name=VIEWS, daemon=True)
     reminders = threading.Thread(
         target=reminding.run, args=(app, stop, heart.pulses[REMINDERS]), name=REMINDERS, daemon=True
@@ -59,7 +75,7 @@ def run(app: App, *, once: bool = False, stop: threading.Event | None = None) ->
             publishers = start_publishers(
                 feeds, app.database, kafka, stop, alive=lambda name: heart.pulses[publisher_part(name)].beat()
             )
-        _ingest(app, stop, consumer, lambda loop, source: _consume(loop, source, stop, consumer))
+        _ingest(app, stop, consumer, lambda loop, source: _consume(loop, source, stop, consumer, alarm))
         follower.join(timeout=30)
         reminders.join(timeout=30)
         join_publishers(publishers)
@@ -80,10 +96,11 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(signal.SIGINT, stopping)
 
 
-def _consume(loop: Ingest, source: Source, stop: threading.Event, pulse: Pulse) -> None:
+def _consume(loop: Ingest, source: Source, stop: threading.Event, pulse: Pulse, alarm: Alarm) -> None:
     while not stop.is_set():
         loop.step()
-        pulse.beat(next(iter(source.problems.values()), ""))
+        alarm.step()
+        pulse.beat(source.trouble or next(iter(source.problems.values()), ""))
 
 
 def _ingest(app: App, stop: threading.Event, pulse: Pulse, run_loop: Callable[[Ingest, Source], None]) -> None:

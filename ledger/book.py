@@ -13,6 +13,7 @@ from psycopg.errors import LockNotAvailable, UniqueViolation
 from psycopg.pq import TransactionStatus
 from psycopg_pool import PoolTimeout
 
+from domain.ids import uuid_of
 from ledger import chain, writing
 from ledger.database import Connection, Cursor, Database
 from ledger.entries import (
@@ -22,6 +23,7 @@ from ledger.entries import (
     EventIdTaken,
     LedgerError,
     NewEvent,
+    NewFact,
     Position,
     PositionConflict,
     RecordedDeadLetter,
@@ -31,6 +33,7 @@ from ledger.entries import (
     tracking_name,
 )
 from ledger.keyring import Keyring
+from ledger.sleepers import throw_out_sleepers
 from ledger.writing import CHANNEL, Also
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "EventIdTaken",
     "LedgerError",
     "NewEvent",
+    "NewFact",
     "Position",
     "PositionConflict",
     "RecordedDeadLetter",
@@ -63,7 +67,7 @@ SELECT_EVENTS = """
 """
 LOAD = SELECT_EVENTS + "WHERE e.originator_id = ANY(%b) ORDER BY e.originator_id, e.originator_version"
 SEEN = (
-    "SELECT originator_id, event_id, body_hash FROM ledger.daybook_events WHERE originator_id = ANY(%b) "
+    "SELECT uuid_send(originator_id), uuid_send(event_id), body_hash FROM ledger.daybook_events WHERE originator_id = ANY(%b) "
     "ORDER BY originator_id, originator_version"
 )
 READ = SELECT_EVENTS + (
@@ -94,7 +98,7 @@ class Book:
 
     def append(
         self,
-        events: Sequence[NewEvent],
+        events: Sequence[NewEvent | NewFact],
         *,
         slices: Iterable[Slice] = (),
         dead_letters: Iterable[DeadLetter] = (),
@@ -122,6 +126,7 @@ class Book:
         except UniqueViolation as error:
             raise self._explain(error, events) from error
         except LockNotAvailable as error:
+            throw_out_sleepers(self.database)
             raise BookBusy("another writer holds the book: try again") from error
         except PoolTimeout:
             raise
@@ -138,12 +143,16 @@ class Book:
             streams[event.stream_id].append(event)
         return streams
 
-    def seen(self, stream_ids: Sequence[UUID]) -> dict[UUID, list[tuple[UUID, bytes | None]]]:
-        """What a stream needs to tell a repeat: each event's id and body hash, in order of version; only streams that exist."""
-        found: dict[UUID, list[tuple[UUID, bytes | None]]] = {}
+    def seen(self, stream_ids: Iterable[bytes]) -> dict[bytes, dict[bytes, bytes | None]]:
+        """What a stream needs to tell a repeat: its events' body hashes by their ids, in order of version.
+
+        Only streams that exist; ids are the 16 bytes of a UUID.
+        """
+        wanted = [uuid_of(int.from_bytes(stream_id, "big")) for stream_id in stream_ids]
+        found: dict[bytes, dict[bytes, bytes | None]] = {}
         with self.database.connection() as connection, connection.cursor(binary=True) as cursor:
-            for stream_id, event_id, body_hash in cursor.execute(SEEN, [list(stream_ids)], prepare=True):
-                found.setdefault(stream_id, []).append((event_id, body_hash))
+            for stream_id, event_id, body_hash in cursor.execute(SEEN, [wanted], prepare=True):
+                found.setdefault(stream_id, {})[event_id] = body_hash
         return found
 
     def read(self, after: int, limit: int, upto: int | None = None) -> list[RecordedEvent]:
@@ -217,7 +226,12 @@ class Book:
     def _events(self, query: str, parameters: Sequence[Any]) -> list[RecordedEvent]:
         with self.database.connection() as connection, connection.cursor(binary=True) as cursor:
             rows = cursor.execute(query.encode(), parameters, prepare=True).fetchall()
-        return [RecordedEvent._make((*row[:10], None if row[10] is None else row[10:])) for row in rows]
+        # The tuple is made at once, not by the class's constructor: a rebuild reads millions.
+        new, cls = tuple.__new__, RecordedEvent
+        return [
+            new(cls, (a, b, c, d, e, f, g, h, i, j, None if topic is None else (topic, partition, offset)))
+            for a, b, c, d, e, f, g, h, i, j, topic, partition, offset in rows
+        ]
 
     def _one(self, query: str, parameters: Sequence[Any] = ()) -> Any:
         with self.database.connection() as connection:
@@ -225,7 +239,7 @@ class Book:
         assert row is not None
         return row[0]
 
-    def _explain(self, error: UniqueViolation, events: Sequence[NewEvent]) -> Exception:
+    def _explain(self, error: UniqueViolation, events: Sequence[NewEvent | NewFact]) -> Exception:
         match error.diag.constraint_name:
             case "daybook_events_pkey":
                 return VersionConflict(error.diag.message_detail or "a stream has grown meanwhile")
@@ -234,8 +248,8 @@ class Book:
             case _:
                 return error  # `also`'s own table: its owner knows what it means
 
-    def _taken(self, events: Sequence[NewEvent]) -> frozenset[UUID]:
-        counts = Counter(event.event_id for event in events)
+    def _taken(self, events: Sequence[NewEvent | NewFact]) -> frozenset[UUID]:
+        counts = Counter(_event_id(event) for event in events)
         with self.database.connection() as connection:
             rows = connection.execute(
                 "SELECT event_id FROM ledger.daybook_events WHERE event_id = ANY(%s)", [list(counts)]
@@ -253,6 +267,10 @@ class Book:
             return None  # still nobody to ask: the first error is the one to raise
 
 
+def _event_id(event: NewEvent | NewFact) -> UUID:
+    return UUID(bytes=event.event_id) if isinstance(event.event_id, bytes) else event.event_id
+
+
 def _ids_in(detail: str) -> set[UUID]:
     # One of the caller's own transaction, not committed yet, is known from the error only.
     return {UUID(found) for found in re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", detail)}
@@ -263,9 +281,9 @@ def _recorded(cursor: Cursor, batch: writing.Prepared) -> Batch | None:
         offsets = json.dumps(batch.offsets)
         row = cursor.execute(READ_BACK_POSITIONS, [RECENT_BATCHES, offsets]).fetchone() if batch.offsets else None
         return Batch(*row) if row else None
-    rows = cursor.execute(READ_BACK, [[event.event_id for event in batch.events]]).fetchall()
+    rows = cursor.execute(READ_BACK, [[_event_id(event) for event in batch.events]]).fetchall()
     same = [(event_id, digest) for event_id, digest, *_ in rows] == [
-        (event.event_id, digest) for event, digest in zip(batch.events, batch.digests, strict=True)
+        (_event_id(event), digest) for event, digest in zip(batch.events, batch.digests, strict=True)
     ]
     if not same or rows[0][5] != len(rows):
         return None

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import version
 from struct import Struct
 
-from ledger.entries import NewEvent
+from ledger.entries import NewEvent, NewFact
 
 BEGINNING = bytes(32)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def tzdata_version() -> str:
     return version("tzdata")
 
 
-def event_fields(events: Sequence[NewEvent]) -> list[bytes]:
+def event_fields(events: Sequence[NewEvent | NewFact]) -> list[bytes]:
     """Each event's fields, length-prefixed: what is digested, and what is sent to the database."""
     prefixed: dict[str, bytes] = {}  # topics, client ids and source topics repeat a lot within a batch
 
@@ -50,11 +50,11 @@ def event_fields(events: Sequence[NewEvent]) -> list[bytes]:
     for stream_id, stream_version, topic, state, client_id, event_id, body_hash, source in events:
         rows.append(
             b"".join((
-                _HEAD(16, stream_id.bytes, 8, stream_version),
+                _HEAD(16, stream_id if isinstance(stream_id, bytes) else stream_id.bytes, 8, stream_version),
                 text(topic),
                 _LENGTH(len(state)), state,
                 text(client_id),
-                _UUID(16, event_id.bytes),
+                _UUID(16, event_id if isinstance(event_id, bytes) else event_id.bytes),
                 _ABSENT if body_hash is None else _LENGTH(len(body_hash)) + body_hash,
                 _ABSENT * 3 if source is None else text(source[0]) + _SOURCE(4, source[1], 8, source[2]),
             ))

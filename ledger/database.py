@@ -59,9 +59,12 @@ class Database:
         self.pool.open()
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """A pooled connection as the application: committed at the end of the block, rolled back on an error."""
-        with self.pool.connection() as connection:
+    def connection(self, timeout_s: float | None = None) -> Iterator[Connection]:
+        """A pooled connection as the application: committed at the end of the block, rolled back on an error.
+
+        Raises PoolTimeout where none is to be had in `timeout_s` (the pool's 30 s).
+        """
+        with self.pool.connection(timeout_s) as connection:
             yield connection
 
     @contextmanager

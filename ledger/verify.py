@@ -114,6 +114,19 @@ def verify(database: Database, progress: Callable[[int], None] | None = None) ->
     return [Check(check, check not in found.faults, found.faults.get(check, detail)) for check, detail in sound.items()]
 
 
+def kept_head(database: Database, batch_id: int, kept: bytes) -> Check:
+    """Whether a batch still has the hash that was kept elsewhere: then nothing up to it was changed, whoever could have."""
+    with database.connection() as connection:
+        row = connection.execute("SELECT hash FROM ledger.batches WHERE batch_id = %s", (batch_id,)).fetchone()
+        last = connection.execute("SELECT coalesce(max(batch_id), 0) FROM ledger.batches").fetchone()
+    assert last is not None
+    if row is None:
+        return Check("kept head", False, f"the book ends with batch {last[0]}: batch {batch_id} and all after it are missing")
+    if bytes(row[0]) != kept:
+        return Check("kept head", False, f"batch {batch_id} is {bytes(row[0]).hex()}: the book up to it was written anew")
+    return Check("kept head", True, f"batch {batch_id} is what it was, {last[0] - batch_id} more since")
+
+
 def _check_chain(connection: Connection, found: Findings, progress: Callable[[int], None] | None) -> None:
     positions: dict[str, int] = {}
     before: BatchRow | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger import chain
 from ledger.database import Cursor
-from ledger.entries import Batch, DeadLetter, NewEvent, Position, PositionConflict
+from ledger.entries import Batch, DeadLetter, NewEvent, NewFact, Position, PositionConflict
 from ledger.keyring import Keyring
 
 CHANNEL = "daybook_events"  # the library's subscriptions listen to the same
@@ -73,7 +73,7 @@ DeadLetterRow = tuple[str, int, int, bytes | None, bytes | None, str, str, int |
 class Prepared:
     """A batch with everything worked out that needs no lock."""
 
-    events: Sequence[NewEvent]
+    events: Sequence[NewEvent | NewFact]
     rows: list[bytes]  # COPY rows but for the two columns known only under the lock
     digests: list[bytes]
     positions: list[Position]
@@ -87,7 +87,10 @@ class Prepared:
 
 
 def prepare(
-    events: Sequence[NewEvent], positions: Iterable[Position], dead_letters: Iterable[DeadLetter], keyring: Keyring
+    events: Sequence[NewEvent | NewFact],
+    positions: Iterable[Position],
+    dead_letters: Iterable[DeadLetter],
+    keyring: Keyring,
 ) -> Prepared:
     """Encodes, encrypts and digests a batch."""
     moves = sorted(positions)

@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 from psycopg_pool import PoolTimeout
 
 from ledger.book import Book
-from ledger.database import Database
+from ledger.database import Connection, Database
 from producers.dead_letters import DeadLetterFeed
 from producers.documents import DocumentFeed
 from producers.marks import problems
@@ -26,6 +26,8 @@ log = structlog.get_logger("daybook.publisher")
 STAND_BY_S: Final = 2.0
 RESTART_AFTER_S: Final = 5.0
 FINISH_WITHIN_S: Final = 30.0
+# Kafka may keep a publisher waiting for longer than a few seconds; the database ends the session of one that sleeps.
+ASLEEP_AFTER: Final = "SET idle_session_timeout = '30s'"
 
 
 def feeds_of(book: Book, *, dead_letter_bytes: bool = False) -> list[Feed]:
@@ -75,7 +77,7 @@ def publish_what_there_is(
         publisher = Publisher(feed, database, bootstrap, cursors=cursors)
         try:
             with _alone(database, feed.name) as alone:
-                while alone and not stop.is_set() and (count := publisher.step()):
+                while alone is not None and not stop.is_set() and (count := publisher.step()):
                     total += count
         except (PublisherStopped, TopicsMissing, KafkaError) as error:
             log.warning("not_published", publisher=feed.name, problem=str(error))
@@ -90,11 +92,12 @@ def _follow(
     while not stop.is_set():
         alive()
         try:
-            with _alone(database, feed.name) as alone:
-                if alone:
-                    publisher = Publisher(feed, database, bootstrap, cursors=cursors, alive=alive)
+            with _alone(database, feed.name) as stay:
+                if stay is not None:
+                    awake = partial(_awake, alive, stay)
+                    publisher = Publisher(feed, database, bootstrap, cursors=cursors, alive=awake)
                     publisher.run(stop)
-                    _stand_still(publisher, feed, database, stop, alive)
+                    _stand_still(publisher, feed, database, stop, awake)
             stop.wait(STAND_BY_S)
         except (psycopg.Error, PoolTimeout) as error:
             log.warning("publisher_restarts", publisher=feed.name, error=f"{type(error).__name__}: {error}")
@@ -114,19 +117,30 @@ def _stand_still(
         stop.wait(STAND_BY_S)
 
 
-@contextmanager
-def _alone(database: Database, name: str) -> Iterator[bool]:
-    """Whether we are the worker that publishes this: the others stand by, and take over when this one is gone.
+def _stay(connection: Connection) -> None:
+    connection.execute(ASLEEP_AFTER)
 
-    It only spares workers from fencing one another; that nothing is published twice rests on Kafka's fence.
+
+def _awake(alive: Callable[[], None], stay: Callable[[], None]) -> None:
+    alive()
+    stay()
+
+
+@contextmanager
+def _alone(database: Database, name: str) -> Iterator[Callable[[], None] | None]:
+    """None where another worker publishes this: the others stand by, and take over when that one is gone.
+
+    It only spares workers from fencing one another; that nothing is published twice rests on Kafka's fence. Whoever goes
+    on for longer calls what is given every few seconds: a worker that is frozen does not, and gives its place up.
     """
     with database.connection() as connection:
         connection.autocommit = True
         lock = ("SELECT {}(hashtextextended('daybook publishes ' || %s, 0))").format
         row = connection.execute(lock("pg_try_advisory_lock").encode(), (name,)).fetchone()
         try:
-            yield row == (True,)
+            yield partial(_stay, connection) if row == (True,) else None
         finally:
             if not connection.closed:
                 connection.execute(lock("pg_advisory_unlock").encode(), (name,))
+                connection.execute("RESET idle_session_timeout")
                 connection.autocommit = False

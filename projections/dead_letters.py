@@ -9,23 +9,25 @@ from psycopg import Cursor
 from ledger.keyring import Keyring
 
 PAGE: Final = 2_000
-_NAMES: Final = ("topic", "partition", "offset", "reason", "error", "schema_id", "first_seen", "batch")
+_NAMES: Final = ("topic", "partition", "offset", "reason", "error", "schema_id", "first_seen", "batch", "outcome")
+_KEPT: Final = "FROM ledger.dead_letters d LEFT JOIN ledger.dead_letters_settled s USING (batch_id, number)"
 
 
-def every(cursor: Cursor[Any]) -> Iterator[dict[str, Any]]:
-    """All of them in the order they were set aside, read a page at a time."""
+def every(cursor: Cursor[Any], *, settled: bool = False) -> Iterator[dict[str, Any]]:
+    """Those that wait for somebody (or all) in the order they were set aside, read a page at a time."""
     last = (0, 0)
     while True:
         rows = cursor.execute(
-            'SELECT topic, partition, "offset", reason, error, schema_id, first_seen, batch_id, number FROM ledger.dead_letters'
-            " WHERE (batch_id, number) > (%s, %s) ORDER BY batch_id, number LIMIT %s",
-            (*last, PAGE),
+            'SELECT d.topic, d.partition, d."offset", d.reason, d.error, d.schema_id, d.first_seen, d.batch_id, s.outcome,'
+            f" d.number {_KEPT} WHERE (d.batch_id, d.number) > (%s, %s) AND (%s OR s.outcome IS NULL)"
+            " ORDER BY d.batch_id, d.number LIMIT %s",
+            (*last, settled, PAGE),
         ).fetchall()
         for row in rows:
-            yield dict(zip(_NAMES, row[:8], strict=True))
+            yield dict(zip(_NAMES, row[:9], strict=True))
         if len(rows) < PAGE:
             return
-        last = (rows[-1][7], rows[-1][8])
+        last = (rows[-1][7], rows[-1][9])
 
 
 def of_key(cursor: Cursor[Any], keyring: Keyring, key: bytes) -> tuple[int, datetime | None]:
@@ -38,8 +40,8 @@ def of_key(cursor: Cursor[Any], keyring: Keyring, key: bytes) -> tuple[int, date
     return len(seen), max(seen, default=None)
 
 
-def count(cursor: Cursor[Any]) -> int:
-    """How many there are."""
-    row = cursor.execute("SELECT count(*) FROM ledger.dead_letters").fetchone()
+def count(cursor: Cursor[Any], *, settled: bool = False) -> int:
+    """How many wait for somebody, or how many there are at all."""
+    row = cursor.execute(f"SELECT count(*) {_KEPT} WHERE %s OR s.outcome IS NULL", (settled,)).fetchone()
     assert row is not None
     return int(row[0])

@@ -217,7 +217,7 @@ def test_reasons_are_those_of_the_wire_contract() -> None:
     page = (ROOT / "docs" / "wire.md").read_text("utf-8").split("## What waits")[1].split("\n## ")[0]
     documented = [name for row in re.findall(r"^\| (`.+?) \|", page, re.MULTILINE) for name in re.findall("`(.+?)`", row)]
     assert sorted(documented) == sorted(REASONS)
-    said = "\n".join((ROOT / path).read_text("utf-8") for path in ("schemas/message.py", "consumers/ingest.py"))
+    said = "\n".join((ROOT / path).read_text("utf-8") for path in ("schemas/message.py", "consumers/deciding.py"))
     assert all(f'"{reason}"' in said for reason in DEAD)
 
 

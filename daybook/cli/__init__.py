@@ -11,6 +11,7 @@ from daybook import publishing
 from daybook.canonical import one_line
 from daybook.cli import (
     corrections,
+    dead_letters,
     decisions,
     intake,
     invoicing,
@@ -43,6 +44,7 @@ app.add_typer(decisions.app)
 app.add_typer(corrections.app)
 app.add_typer(payments.app)
 app.add_typer(operation.app)
+app.add_typer(dead_letters.app)
 app.add_typer(publishing.app)
 web_app = typer.Typer()
 web.register(web_app)
@@ -101,7 +103,7 @@ def _log_to_stderr() -> bool:
     import structlog
 
     terminal = sys.stderr.isatty()
-    serves = len(sys.argv) > 1 and sys.argv[1] in ("worker", "web")
+    serves = len(sys.argv) > 1 and sys.argv[1] in ("worker", "web") and "--help" not in sys.argv
     level = logging.INFO if serves or os.environ.get("DAYBOOK_LOG") == "info" else logging.WARNING
     structlog.configure(
         processors=[

@@ -251,6 +251,20 @@ def test_two_writers_at_once_leave_gapless_batches_in_order_of_commit(book: Book
     assert sorted({event.batch_id for event in seen}) == list(range(1, 76))
 
 
+def test_a_reader_misses_nothing_when_the_first_writer_commits_last(book: Book, database: Database) -> None:
+    """Numbers given before the commit would let a reader pass over the slower of two writers for ever."""
+    seen: list[RecordedEvent] = []
+    with database.connection() as slow:
+        book.append([new_event(client_id="slow")], conn=slow)
+        fast = threading.Thread(target=book.append, args=[[new_event(client_id="fast")]])
+        fast.start()
+        fast.join(timeout=0.5)
+        seen += book.read(0, 10)
+    fast.join()
+    seen += book.read(seen[-1].position if seen else 0, 10)
+    assert sorted(event.client_id for event in seen) == ["fast", "slow"]
+
+
 def test_a_listener_hears_of_each_batch(book: Book, database: Database) -> None:
     listener = database.listen("daybook_events")
     try:
@@ -284,3 +298,9 @@ def test_setting_that_loses_events_is_refused(name: str) -> None:
         refuse_forbidden_settings({name: "y"})
     refuse_forbidden_settings({name: "n"})
     refuse_forbidden_settings({name: ""})
+
+
+def test_nothing_is_opened_under_a_setting_that_loses_events(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_ENABLE_DB_FUNCTIONS", "y")
+    with pytest.raises(ForbiddenSetting):
+        Database(database.dsn_owner)

@@ -87,6 +87,34 @@ def test_lost_acknowledgement_of_a_batch_of_positions_is_looked_up(
     assert book.append([], slices=[offsets(0, 2)])[:3] == (1, 1, 0)
 
 
+def test_commit_that_is_still_under_way_is_waited_for_before_it_is_given_up(
+    book: Book, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.owner() as owner:  # each commit takes half a second on the server
+        owner.execute(
+            "CREATE FUNCTION ledger.slowly() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END'"
+        )
+        owner.execute(
+            "CREATE CONSTRAINT TRIGGER slowly AFTER INSERT ON ledger.batches DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION ledger.slowly()"
+        )
+    really_commit = psycopg.Connection.commit
+    lost: list[bool] = []
+
+    def commit(connection: Connection) -> None:
+        writing = connection.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").fetchone() == (True,)
+        if lost or not writing:
+            return really_commit(connection)
+        lost.append(True)
+        connection.pgconn.send_query(b"COMMIT")
+        connection.pgconn.finish()  # the link is cut while the server commits
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(psycopg.Connection, "commit", commit)
+    assert book.append(new_events(3), slices=[offsets(0, 2)])[:3] == (1, 1, 3)
+    assert lost
+
+
 def test_commit_that_never_arrived_is_an_error(book: Book, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     lose_acknowledgement(monkeypatch, database, committed=False)
     with pytest.raises(psycopg.OperationalError, match="closed the connection"):
