@@ -57,7 +57,8 @@ class NoticeSent:
 class NoticeFailed:
     """The mail server refused it; tried again unless `permanent`. `reason` is ciphertext: servers quote addresses.
 
-    `to` are the addresses it was tried with, ciphertext.
+    `to` is all that was said of where it goes, ciphertext. `for_address`: other addresses can mend it; null in records of
+    before, whose reason's words tell it.
     """
 
     TOPIC: ClassVar[str] = "notice.failed.v1"
@@ -69,6 +70,7 @@ class NoticeFailed:
     permanent: bool
     reason: str
     to: tuple[str, ...] = ()
+    for_address: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

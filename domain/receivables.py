@@ -40,13 +40,26 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """Part of a payment that went back, its surcharge included: a refund or a chargeback."""
+    """Part of a payment that went back, its surcharge included: a refund or a chargeback.
+
+    It is known by its payment too: two payments may each have one of the same id, and both went back.
+    """
 
     refund_id: str
     payment_id: str
     amount_minor: int
     returned_at: datetime
     returned_on: date
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other of the client."""
+        return return_name(self.refund_id, self.payment_id)
+
+
+def return_name(refund_id: str, payment_id: str) -> str:
+    """A return's id and its payment's in one text, as no other two come to: a slash in the first is written otherwise."""
+    return f"{refund_id.replace('%', '%25').replace('/', '%2F')}/{payment_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +73,13 @@ class WrittenOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """Part of a payment or credit note (`source`) that pays an invoice from a day on; negative where a return took it back."""
+    """Part of a payment or credit note (`source`, of a `kind`) that pays an invoice from a day on.
+
+    Negative where a return took it back.
+    """
 
     source: str
+    kind: str
     number: str
     amount_minor: int
     allocated_on: date

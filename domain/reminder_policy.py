@@ -1,8 +1,9 @@
 """How a client is reminded: its own policy field by field over everybody's, and the days a statement goes out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from domain.calendar import add_months
@@ -70,6 +71,7 @@ def statement_rule(schedule: StatementSchedule) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def statement_day(schedule: StatementSchedule, day: date) -> date | None:
     """The last statement day on or before a day; day 31 is the month's end. Null where no statements go out."""
     if statement_rule(schedule) is None:
@@ -80,10 +82,33 @@ def statement_day(schedule: StatementSchedule, day: date) -> date | None:
     return in_month if in_month <= day else add_months(day.replace(day=1), -1, schedule.day_of_month)
 
 
-def statement_days(schedule: StatementSchedule, after: date, until: date) -> Iterator[date]:
-    """The statement days after one day and up to another, in order."""
-    day = after
-    while day < until:
-        day += timedelta(days=1)
-        if statement_day(schedule, day) == day:
-            yield day
+def is_next_nearer(schedule: StatementSchedule, on: date, day: date) -> bool:
+    """Whether, on a day, the statement day after `on` is nearer than `on`: then what was missed waits for that one."""
+    following = _following(schedule, on)
+    return following is not None and following - day < day - on
+
+
+@lru_cache(maxsize=1024)
+def statement_days(schedule: StatementSchedule, after: date, until: date) -> tuple[date, ...]:
+    """The statement days after one day and up to another, in order; remembered, for most clients have everybody's."""
+    found: list[date] = []
+    following = _following(schedule, after)
+    while following is not None and following <= until:
+        found.append(following)
+        following = _following(schedule, following)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _following(schedule: StatementSchedule, day: date) -> date | None:
+    """The first statement day after a day; null where there is none, also because the calendar ends."""
+    if statement_rule(schedule) is None:
+        return None
+    try:
+        if schedule.day_of_month is None:
+            return day + timedelta(days=7 - (day.isoweekday() - (schedule.weekday or 1)) % 7)
+        in_month = add_months(day.replace(day=1), 0, schedule.day_of_month)
+    except OverflowError:
+        return None
+    following = in_month if in_month > day else add_months(day.replace(day=1), 1, schedule.day_of_month)
+    return following if following > day else None

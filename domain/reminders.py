@@ -6,15 +6,18 @@ Pure: whoever claims asks this under the client's lock, the calendar asks it of 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
 from domain.ids import stream_id
 from domain.notices import DUE_REMINDER, NEW_INVOICE, STATEMENT
-from domain.reminder_policy import Policy, statement_day, statement_days, statement_rule
+from domain.reminder_policy import MOST_OFFSET_DAYS, Policy, is_next_nearer, statement_day, statement_days, statement_rule
 
 NEW_FOR_DAYS: Final = 14
 """A document is new for so many days, its issue date the first: an installation that switches on does not mail years."""
+MISSED_FOR_DAYS: Final = 60
+"""So long a credit note that nobody was told of is listed as missed; an invoice is until it is paid."""
 
 NO_ADDRESS: Final = "no_address"
 OPTED_OUT: Final = "opted_out"
@@ -23,6 +26,7 @@ BELOW_MINIMUM: Final = "below_minimum"
 PAID: Final = "paid"
 PAYMENT_PENDING: Final = "payment_pending"
 CHARGED_BACK: Final = "charged_back"
+MISSED: Final = "missed"
 OVERTAKEN: Final = "overtaken"
 VOIDED: Final = "voided"
 POLICY_CHANGED: Final = "policy_changed"
@@ -37,10 +41,17 @@ REASONS: Final = {
     CHARGED_BACK: "a payment of it was charged back",
     OVERTAKEN: "a later one is due, or was sent, or its time is over",
     VOIDED: "the document was taken back",
+    MISSED: f"it was not sent within {NEW_FOR_DAYS} days of its date",
     POLICY_CHANGED: "the policy does not ask for it any more",
     NOTHING_TO_SAY: "nothing is open and nothing has happened since the last one",
 }
 """Why something is not sent."""
+WHAT_TO_DO: Final = {
+    NO_ADDRESS: "give the client an address for bills (billing_emails)",
+    PAYMENT_PENDING: "match the payment to a client and its invoices",
+    MISSED: "send it with `daybook remind --missed`, or its PDF by hand",
+}
+"""What somebody can do about it, where only a person can."""
 PAUSES: Final = frozenset({NO_ADDRESS, OPTED_OUT, BELOW_MINIMUM, PAYMENT_PENDING, CHARGED_BACK, POLICY_CHANGED})
 """What was withdrawn for one of these was not told: it is claimed again once that is over."""
 
@@ -65,10 +76,14 @@ class Bill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One client's account in one currency: what is open, credit that pays nothing yet, and when something last happened."""
+    """One client's account in one currency: what is open, and credit that pays nothing yet.
+
+    Something happened on it first on `began_on`, and last on `moved_on`.
+    """
 
     outstanding_minor: int
     unapplied_minor: int = 0
+    began_on: date | None = None
     moved_on: date | None = None
 
     @property
@@ -111,17 +126,27 @@ class Planned:
     why_not: str | None
 
 
+def in_words(reason: str) -> str:
+    """Why something is not sent, and what to do about it where only a person can."""
+    return f"{REASONS[reason]}: {WHAT_TO_DO[reason]}" if reason in WHAT_TO_DO else REASONS[reason]
+
+
 def message_id(client_id: str, notice_id: str, host: str) -> str:
     """The mail's Message-ID, which is the same on every try: a receiver shows one message once."""
     return f"<{stream_id('notice', client_id, notice_id)}@{host}>"
 
 
-def planned(client: Client, day: date) -> Iterator[Planned]:
-    """What is to be said on a day and was not said yet, missed days included: of each matter only the last that applies."""
+def planned(client: Client, day: date, *, missed: bool = False) -> Iterator[Planned]:
+    """What is to be said on a day and was not said yet, missed days included: of each matter only the last that applies.
+
+    A new document of which nobody was told in time is listed with `MISSED`; `missed`: it is to be sent all the same.
+    """
     for bill in client.bills:
-        if (notice := _new(client, bill, day)) is not None:
+        reminder = _due(client, bill, day)
+        goes_with_it = reminder is not None and reminder.why_not is None
+        if (notice := _new(client, bill, day, missed)) is not None and not (goes_with_it and not _is_new(bill, day)):
             yield notice
-        if (reminder := _due(client, bill, day)) is not None:
+        if reminder is not None:
             yield reminder
     yield from _statements(client, day)
 
@@ -144,7 +169,7 @@ def why_not(client: Client, notice_id: str, currency: str, number: str | None, d
     kind, *about = notice_id.split("/")
     bill = next((one for one in client.bills if one.number == number), None)
     if kind == "statement":
-        return _nobody(client) or _statement_not(client, currency, date.fromisoformat(about[-1]))
+        return _nobody(client) or _statement_not(client, currency, date.fromisoformat(about[-1]), day)
     if kind != "due":
         return _nobody(client) or _new_not(client, bill)
     return _nobody(client) or (PAID if bill is None else _due_not(client, bill, int(about[1]), day))
@@ -167,8 +192,8 @@ def _due_not(client: Client, bill: Bill, days: int, day: date) -> str | None:
     return paused if days in client.policy.due_offsets_days else POLICY_CHANGED
 
 
-def _statement_not(client: Client, currency: str, on: date) -> str | None:
-    if _stated_since(client, currency, on + timedelta(days=1)):
+def _statement_not(client: Client, currency: str, on: date, day: date) -> str | None:
+    if _stated_since(client, currency, on + timedelta(days=1)) or is_next_nearer(client.policy.statement, on, day):
         return OVERTAKEN
     return POLICY_CHANGED if statement_rule(client.policy.statement) is None else None
 
@@ -176,9 +201,10 @@ def _statement_not(client: Client, currency: str, on: date) -> str | None:
 # ---- new documents ----
 
 
-def _new(client: Client, bill: Bill, day: date) -> Planned | None:
-    notice_id = f"new_invoice/{quote(bill.number, safe='')}"
-    if not bill.issued_on <= day < bill.issued_on + timedelta(days=NEW_FOR_DAYS) or notice_id in client.told:
+def _new(client: Client, bill: Bill, day: date, missed: bool) -> Planned | None:
+    notice_id = f"new_invoice/{_quoted(bill.number)}"
+    is_new = _is_new(bill, day)
+    if day < bill.issued_on or notice_id in client.told or not (is_new or _is_missed(client, bill, day)):
         return None
     return Planned(
         client_id=client.client_id,
@@ -190,8 +216,24 @@ def _new(client: Client, bill: Bill, day: date) -> Planned | None:
         due_on=None if bill.credit_note else bill.due_on,
         day=day,
         balance_minor=bill.outstanding_minor,
-        why_not=_nobody(client) or (None if client.policy.new_invoice else SWITCHED_OFF),
+        why_not=(VOIDED if bill.voided else None)
+        or _nobody(client)
+        or (None if client.policy.new_invoice else SWITCHED_OFF)
+        or (None if is_new or missed else MISSED),
     )
+
+
+def _is_new(bill: Bill, day: date) -> bool:
+    return bill.issued_on <= day < _off(bill.issued_on, NEW_FOR_DAYS)
+
+
+def _is_missed(client: Client, bill: Bill, day: date) -> bool:
+    """Whether nobody was told of a document in time who was to be: not one that was paid, nor one sent with a reminder."""
+    if not client.policy.new_invoice or client.policy.opted_out or bill.voided:
+        return False
+    if bill.credit_note:
+        return day < _off(bill.issued_on, MISSED_FOR_DAYS)
+    return bill.outstanding_minor > 0 and not _told_upto(client, bill, -MOST_OFFSET_DAYS)
 
 
 def _nobody(client: Client) -> str | None:
@@ -236,14 +278,20 @@ def _told_upto(client: Client, bill: Bill, days: int) -> bool:
     """Whether this rule's reminder, or a later one's, was claimed; whoever takes a rule away does not bring back earlier ones."""
     if _due_id(bill, days) in client.told:
         return True
-    head, tail = f"due/{quote(bill.number, safe='')}/", f"/{bill.due_on.isoformat()}"
+    head, tail = f"due/{_quoted(bill.number)}/", f"/{bill.due_on.isoformat()}"
     return any(
         told.startswith(head) and told.endswith(tail) and int(told[len(head) : -len(tail)]) >= days for told in client.told
     )
 
 
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    """As a part of an id that holds no slash, so that no two notices can meet."""
+    return quote(text, safe="")
+
+
 def _due_id(bill: Bill, days: int) -> str:
-    return f"due/{quote(bill.number, safe='')}/{days:+d}/{bill.due_on.isoformat()}"
+    return f"due/{_quoted(bill.number)}/{days:+d}/{bill.due_on.isoformat()}"
 
 
 def _reminder(client: Client, bill: Bill, days: int, day: date) -> Planned:
@@ -284,19 +332,20 @@ def _statements(client: Client, day: date) -> Iterator[Planned]:
     since = client.policy.statement_since
     if on is None or (since is not None and on < since <= day):
         return  # the schedule was said after its day, which it cannot have missed
-    for currency in sorted(client.accounts):
-        if not _stated_since(client, currency, on):
+    for currency, account in sorted(client.accounts.items()):
+        began = account.began_on
+        if not (_stated_since(client, currency, on) or (began is not None and on < began <= day)):
             yield _statement(client, currency, on, day)
 
 
 def _stated_since(client: Client, currency: str, on: date) -> bool:
     """Whether this statement, or one of a later day, was claimed."""
-    head = f"statement/{quote(currency, safe='')}/"
+    head = f"statement/{_quoted(currency)}/"
     return any(told.startswith(head) and told[len(head) :] >= on.isoformat() for told in client.told)
 
 
 def _statement_id(currency: str, on: date) -> str:
-    return f"statement/{quote(currency, safe='')}/{on.isoformat()}"
+    return f"statement/{_quoted(currency)}/{on.isoformat()}"
 
 
 def _statement(client: Client, currency: str, on: date, day: date) -> Planned:
@@ -316,7 +365,9 @@ def _statement(client: Client, currency: str, on: date, day: date) -> Planned:
         due_on=None,
         day=day,
         balance_minor=account.balance_minor,
-        why_not=_nobody(client) or _nothing_to_state(client, account, on),
+        why_not=(OVERTAKEN if is_next_nearer(client.policy.statement, on, day) else None)
+        or _nobody(client)
+        or _nothing_to_state(client, account, on),
     )
 
 

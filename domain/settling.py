@@ -99,7 +99,7 @@ def place(one: Happened) -> Place:
         case Received():
             return (one.received_on, 3, one.received_at, 0, one.payment_id)
         case Returned():
-            return (one.returned_on, 3, one.returned_at, 1, one.refund_id)
+            return (one.returned_on, 3, one.returned_at, 1, one.name)
 
 
 def _move(account: Account, day: date, kind: str, reference: str, amount_minor: int, **more: Any) -> None:
@@ -128,7 +128,21 @@ def _credit(account: Account, note: Issued) -> None:
     source = Source(note.number, "credit_note", -note.total_minor, note.issued_on, at, ())
     account.add_source(source)
     for number, amount_minor in note.corrects:
-        _allocate(account, source, account.items.get(number), note.issued_on, amount_minor)
+        item = account.items.get(number)
+        _claim_again(account, source, item, amount_minor, note.issued_on)
+        _allocate(account, source, item, note.issued_on, amount_minor)
+
+
+def _claim_again(account: Account, note: Source, item: OpenItem | None, amount_minor: int, day: date) -> None:
+    """What is taken back of an invoice need not be given up: a client is never owed what he never paid (K2, ADR 019)."""
+    if item is None:
+        return
+    beyond = min(amount_minor, note.unapplied_minor) - item.outstanding_minor
+    claimed = min(beyond, item.written_off_minor)
+    if claimed > 0:
+        item.written_off_minor -= claimed
+        _beyond(account, item.document.number, claimed, day)
+        _move(account, day, "write_off", item.document.number, claimed)
 
 
 def _receive(account: Account, one: Received) -> None:
@@ -157,7 +171,9 @@ def _allocate(account: Account, source: Source, item: OpenItem | None, day: date
     item.applied_minor += amount
     item.close(day)
     source.book(number, amount)
-    account.allocations.append(Allocation(source=source.name, number=number, amount_minor=amount, allocated_on=day))
+    account.allocations.append(
+        Allocation(source=source.name, kind=source.kind, number=number, amount_minor=amount, allocated_on=day)
+    )
 
 
 def _take_back(account: Account, one: Returned) -> None:
@@ -166,7 +182,7 @@ def _take_back(account: Account, one: Returned) -> None:
     left = min(one.amount_minor, source.amount_minor - source.returned_minor) if source is not None else 0
     beside = min(one.amount_minor - left, source.surcharge_minor) if source is not None else 0
     if left + beside < one.amount_minor:
-        account.excess["return", one.refund_id] = one.amount_minor - left - beside
+        account.excess["return", one.name] = one.amount_minor - left - beside
     if source is None:
         return
     _move(account, one.returned_on, "return", one.refund_id, left, of=one.payment_id)
@@ -186,7 +202,7 @@ def _take_back(account: Account, one: Returned) -> None:
         if not was_open:
             account.reopen(item)
         account.allocations.append(
-            Allocation(source=source.name, number=number, amount_minor=-taken, allocated_on=one.returned_on)
+            Allocation(source=source.name, kind=source.kind, number=number, amount_minor=-taken, allocated_on=one.returned_on)
         )
         left -= taken
 
@@ -195,10 +211,15 @@ def _write_off(account: Account, one: WrittenOff) -> None:
     item = account.items.get(one.number)
     amount = min(one.amount_minor, item.outstanding_minor) if item is not None else 0
     if amount < one.amount_minor:
-        key = ("write_off", one.number)
-        account.excess[key] = account.excess.get(key, 0) + one.amount_minor - amount
-        account.excess_on.setdefault(key, one.written_off_on)
+        _beyond(account, one.number, one.amount_minor - amount, one.written_off_on)
     if item is not None:
         _move(account, one.written_off_on, "write_off", one.number, -amount)
         item.written_off_minor += amount
         item.close(one.written_off_on)
+
+
+def _beyond(account: Account, number: str, amount_minor: int, day: date) -> None:
+    """So much of what was given up of an invoice was not to be paid, as is known since a day."""
+    key = ("write_off", number)
+    account.excess[key] = account.excess.get(key, 0) + amount_minor
+    account.excess_on.setdefault(key, day)

@@ -44,6 +44,11 @@ def balances(cursor: Cursor[Any], as_of: date, client_id: str | None = None) -> 
     return sorted(found, key=lambda one: (one.client_name.lower(), one.client_id, one.currency))
 
 
+def unapplied_minor(cursor: Cursor[Any], as_of: date, client_id: str, currency: str) -> int:
+    """The credit of one account that pays nothing at the close of a day."""
+    return sum(one.unapplied_minor for one in balances(cursor, as_of, client_id) if one.currency == currency)
+
+
 _LATER: Final = """
     WITH seen AS (SELECT coalesce((SELECT position FROM positions WHERE view = %(view)s), 0) AS position)
     SELECT DISTINCT a.client_id FROM (

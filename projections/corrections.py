@@ -136,6 +136,11 @@ def about(cursor: Cursor[Any], number: str) -> About:
     )
 
 
+def voided_by(cursor: Cursor[Any], numbers: Sequence[str]) -> dict[str, str]:
+    """The credit notes that took back those of some invoices that were voided, by the invoice's number."""
+    return dict(cursor.execute("SELECT number, credited_by FROM voids WHERE number = ANY(%s)", (list(numbers),)).fetchall())
+
+
 def written_off(cursor: Cursor[Any], client_ids: Sequence[str]) -> Mapping[str, dict[str, list[WrittenOff]]]:
     """What was given up of some clients' invoices, by client and currency: what their accounts are settled from."""
     rows = cursor.execute(

@@ -13,6 +13,7 @@ from domain.notices import STATEMENT
 from domain.terms import Catalogue, catalogue_of, client_terms
 from ledger.event_codec import decode
 from projections import documents, reminders
+from projections.corrections import voided_by
 from projections.invoice_list import Parties
 from projections.notices import Notice
 from projections.statement import ClientStatement, client_statements
@@ -26,7 +27,7 @@ Said = tuple[list[int], list[Any]]
 class Facts:
     """As one snapshot has it; `documents` by (client, number), `parties` by number, `statements` by (client, notice).
 
-    `days` is each client's own day, of which statements are.
+    `days` is each client's own day, of which statements are; `voided_by` is the credit note by the number it took back.
     """
 
     catalogue: Catalogue
@@ -35,6 +36,7 @@ class Facts:
     documents: dict[tuple[str, str], dict[str, Any]]
     parties: dict[str, Parties]
     statements: dict[tuple[str, str], ClientStatement | None]
+    voided_by: dict[str, str]
 
 
 def facts_of(cursor: Cursor[Any], notices: Sequence[Notice], now: datetime, today: date | None) -> Facts:
@@ -52,6 +54,7 @@ def facts_of(cursor: Cursor[Any], notices: Sequence[Notice], now: datetime, toda
         documents={(one["client_id"], one["number"]): one for one in found},
         parties=parties_of(cursor, numbers) if numbers else {},
         statements={(one.client_id, one.notice_id): it for one, it in zip(asked, made, strict=True)},
+        voided_by=voided_by(cursor, numbers) if numbers else {},
     )
 
 

@@ -62,9 +62,7 @@ def apply(cursor: Cursor[Any], decided: Iterable[tuple[int, Any]]) -> None:
             if event.again:
                 _add(cursor, claimed)
                 claimed = []
-                cursor.execute(
-                    "DELETE FROM notices WHERE client_id = %s AND notice_id = %s", (event.client_id, event.notice_id)
-                )
+                cursor.execute("DELETE FROM notices WHERE client_id = %s AND notice_id = %s", (event.client_id, event.notice_id))
             claimed.append(_row(position, event))
             continue
         _add(cursor, claimed)

@@ -8,6 +8,7 @@ from typing import Any, Final, LiteralString
 from psycopg import Cursor
 
 from projections.receivables import UNKNOWN_PAYER
+from projections.returned import OWNED, of_clients
 
 PAGE: Final = 200
 
@@ -157,8 +158,7 @@ def what_they_pay(cursor: Cursor[Any], keys: Sequence[Key]) -> dict[Key, tuple[P
     if keys:
         rows = cursor.execute(
             "SELECT a.client_id, a.source, a.number, sum(a.amount_minor)::bigint FROM allocations a"
-            " WHERE a.client_id = ANY(%s) AND a.source = ANY(%s) AND NOT EXISTS (SELECT FROM credits c"
-            "  WHERE c.client_id = a.client_id AND c.source = a.source AND c.kind = 'credit_note')"
+            " WHERE a.client_id = ANY(%s) AND a.source = ANY(%s) AND a.kind = 'payment'"
             " GROUP BY 1, 2, 3 HAVING sum(a.amount_minor) <> 0 ORDER BY 1, 2, min(a.allocation_no)",
             (sorted({client_id for client_id, _ in keys}), sorted({payment_id for _, payment_id in keys})),
         ).fetchall()
@@ -223,18 +223,26 @@ class ReturnRow:
     waiting: str | None
 
 
-_RETURNS: LiteralString = """
-    SELECT r.client_id, coalesce(n.name, r.client_id), r.refund_id, r.payment_id, r.kind, r.amount_minor,
-        coalesce(r.currency, p.currency), r.returned_at, w.reason
-    FROM returns r
-        LEFT JOIN payments p ON p.client_id = r.client_id AND p.payment_id = r.payment_id
-        LEFT JOIN clients n ON n.client_id = r.client_id
-        LEFT JOIN waiting w ON w.client_id = r.client_id AND w.what = 'refund' AND w.id = r.refund_id
-    WHERE (%(client_id)s::text IS NULL OR r.client_id = %(client_id)s)
-      AND (%(payment_id)s::text IS NULL OR r.payment_id = %(payment_id)s)
-      AND (NOT %(waiting)s OR w.reason IS NOT NULL)
-    ORDER BY r.returned_at, r.client_id COLLATE "C", r.refund_id COLLATE "C" LIMIT %(limit)s
+# One of money of nobody is listed with the client whose payment it is by now. `waiting` names it as `return_name` does.
+_RETURNS_FROM: LiteralString = """
+    SELECT f.client_id, coalesce(n.name, f.client_id), f.refund_id, f.payment_id, f.kind, f.amount_minor, f.currency,
+        f.returned_at, w.reason
+    FROM (
+        SELECT coalesce(p.client_id, r.client_id) AS client_id, r.refund_id, r.payment_id, r.kind, r.amount_minor,
+            coalesce(r.currency, p.currency) AS currency, r.returned_at
 """
+_RETURNS_LISTED: LiteralString = """
+            AND (%(client_id)s::text IS NULL OR r.client_id IN (%(client_id)s, '?'))
+            AND (%(payment_id)s::text IS NULL OR r.payment_id = %(payment_id)s)
+    ) f
+        LEFT JOIN clients n ON n.client_id = f.client_id
+        LEFT JOIN waiting w ON w.client_id = f.client_id AND w.what = 'refund'
+            AND w.id = replace(replace(f.refund_id, '%%', '%%25'), '/', '%%2F') || '/' || f.payment_id
+    WHERE (%(client_id)s::text IS NULL OR f.client_id = %(client_id)s)
+      AND (NOT %(waiting)s OR w.reason IS NOT NULL)
+    ORDER BY f.returned_at, f.client_id COLLATE "C", f.refund_id COLLATE "C", f.payment_id COLLATE "C" LIMIT %(limit)s
+"""
+_RETURNS: LiteralString = _RETURNS_FROM + OWNED + _RETURNS_LISTED
 
 
 def returns(
@@ -253,8 +261,5 @@ def returns(
 
 def returned_minor(cursor: Cursor[Any], client_id: str, payment_id: str, refund_id: str) -> tuple[int, int | None]:
     """What of a payment went back by everything but one refund, and what that one said, null where nobody said it."""
-    rows = cursor.execute(
-        "SELECT refund_id, amount_minor FROM returns WHERE client_id = %s AND payment_id = %s", (client_id, payment_id)
-    ).fetchall()
-    said = dict(rows)
+    said = {row[1]: row[3] for row in of_clients(cursor, [client_id]) if row[2] == payment_id}
     return sum(amount for name, amount in said.items() if name != refund_id), said.get(refund_id)

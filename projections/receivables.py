@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, Final, LiteralString
 
 from psycopg import Cursor
 
-from domain.calendar import is_plausible, local_day
-from domain.contract_terms import is_currency
+from domain.calendar import local_day
 from domain.invoice import CreditNoteIssued, InvoiceIssued
-from domain.money import MOST_MINOR
 from domain.payment import PaymentChargedBack, PaymentReceived, PaymentRefunded
 from domain.rated import Waiting
-from domain.receivables import Account, Issued, Received, Returned, WrittenOff
+from domain.receivables import Account, Issued, Received, Returned, WrittenOff, return_name
 from domain.settling import EVER, settle
 from domain.terms import ClientTerms, zone_of
 from projections import corrections, returned
 from projections.charges import waiting_row
+from projections.possible import payment_fault, return_fault
 from projections.tables import (
     ALLOCATIONS,
     CREDITS,
@@ -35,8 +34,6 @@ from projections.terms import TermsCache
 TABLES: Final[tuple[Table, ...]] = (PAYMENTS, RETURNS, OPEN_ITEMS, CREDITS, ALLOCATIONS, SETTLED)
 WHATS: Final = ("payment", "refund", "write_off")
 UNKNOWN_PAYER: Final = "?"
-# Nobody knows of money before it moved; clocks and zones of two systems may differ by a day.
-ROUND_A_DAY: Final = timedelta(days=1)
 _DOCUMENTS: Final = (InvoiceIssued.TOPIC, CreditNoteIssued.TOPIC)
 _RETURNS: Final = {PaymentRefunded.TOPIC: "refund", PaymentChargedBack.TOPIC: "chargeback"}
 TOPICS: Final = frozenset((PaymentReceived.TOPIC, *_RETURNS))
@@ -129,7 +126,7 @@ def credit_rows(client_id: str, currency: str, account: Account) -> Iterator[tup
 def allocation_rows(client_id: str, currency: str, account: Account, before: int = 0) -> Iterator[tuple[Any, ...]]:
     """Its allocations, numbered on from those there were before."""
     for number, one in enumerate(account.allocations, start=before + 1):
-        yield (client_id, currency, number, one.source, one.number, one.amount_minor, one.allocated_on)
+        yield (client_id, currency, number, one.source, one.number, one.amount_minor, one.allocated_on, one.kind)
 
 
 def settled_rows(client_id: str, currency: str, account: Account, before: int = 0) -> Iterator[tuple[Any, ...]]:
@@ -145,10 +142,8 @@ def excess(client_id: str, client: Client, account: Account) -> Iterator[Waiting
         at = datetime.combine(day, time(), UTC)
         yield Waiting(client_id=client_id, what=kind, id=number, reason="impossible_value", since=at)
     for one in client.returns:
-        if ("return", one.refund_id) in account.excess:
-            yield Waiting(
-                client_id=client_id, what="refund", id=one.refund_id, reason="impossible_value", since=one.returned_at
-            )
+        if ("return", one.name) in account.excess:
+            yield Waiting(client_id=client_id, what="refund", id=one.name, reason="impossible_value", since=one.returned_at)
 
 
 # ---- reading what was said ----
@@ -167,13 +162,13 @@ def load(cursor: Cursor[Any], client_ids: Sequence[str], terms: Mapping[str, Cli
 
 @dataclass(slots=True)
 class New:
-    """What is to be settled besides all that is: payments and returns by (client, id), documents by their positions.
+    """What is to be settled besides all that is: payments and returns by their keys, documents by their positions.
 
     `write_offs` are by (client, currency).
     """
 
     payments: set[Key] = field(default_factory=set)
-    returns: set[Key] = field(default_factory=set)
+    returns: set[returned.Key] = field(default_factory=set)
     documents: list[int] = field(default_factory=list)
     write_offs: list[tuple[Key, WrittenOff]] = field(default_factory=list)
 
@@ -194,7 +189,8 @@ def load_new(cursor: Cursor[Any], new: New, client_ids: Sequence[str], terms: Ma
     )
     if new.documents:
         _load_documents(cursor, clients, fresh, [new.documents, list(clients)])
-    payments, returns = ([key for key in sorted(keys) if key[0] in clients] for keys in (new.payments, new.returns))
+    payments = [key for key in sorted(new.payments) if key[0] in clients]
+    returns = [key for key in sorted(new.returns) if key[0] in clients]
     if payments:
         _load_numbered(cursor, clients, payments)
         _load_payments(cursor, clients, terms, payments)
@@ -269,11 +265,11 @@ def _load_payments(
         client = clients[client_id]
         if claimed:
             continue
-        fault = _fault(client, terms[client_id], currency, amount, surcharge, numbers)
-        if not is_plausible(received_at) or received_at > occurred_at + ROUND_A_DAY:
-            fault = "impossible_value"
-        if second:
-            fault = "client_changed"
+        fault = payment_fault(currency, amount, surcharge, received_at, occurred_at)
+        if fault is None:
+            fault = "client_changed" if second else _fault(client, terms[client_id], currency, numbers)
+        if client_id == UNKNOWN_PAYER and fault != "impossible_value":
+            fault = "unmatched_payment"
         if fault is not None:
             client.waiting.append(
                 Waiting(client_id=client_id, what="payment", id=payment_id, reason=fault, since=occurred_at, currency=currency)
@@ -294,14 +290,14 @@ _ISSUED: Final[LiteralString] = (
 )
 _RECEIVED: Final[LiteralString] = (
     "SELECT client_id, payment_id, currency, amount_minor, surcharge_minor, received_at, occurred_at, invoice_numbers,"
-    " client_id = %s AND EXISTS (SELECT FROM payments o WHERE o.payment_id = p.payment_id AND o.client_id <> p.client_id"
-    " AND o.amount_minor = p.amount_minor AND o.currency = p.currency),"
+    " client_id = %s AND EXISTS (SELECT FROM payments m WHERE m.payment_id = p.payment_id AND m.client_id <> p.client_id"
+    " AND m.amount_minor = p.amount_minor AND m.currency = p.currency AND m.possible),"
     # Of two clients that the same money of nobody was matched to, the one of the earlier statement has it.
     " client_id <> '?' AND EXISTS (SELECT FROM payments n WHERE n.payment_id = p.payment_id AND n.client_id = '?'"
     " AND n.amount_minor = p.amount_minor AND n.currency = p.currency)"
-    " AND EXISTS (SELECT FROM payments o WHERE o.payment_id = p.payment_id AND o.client_id NOT IN ('?', p.client_id)"
-    " AND o.amount_minor = p.amount_minor AND o.currency = p.currency"
-    " AND (o.occurred_at, o.event_id) < (p.occurred_at, p.event_id))"
+    " AND EXISTS (SELECT FROM payments m WHERE m.payment_id = p.payment_id AND m.client_id NOT IN ('?', p.client_id)"
+    " AND m.amount_minor = p.amount_minor AND m.currency = p.currency AND m.possible"
+    " AND (m.occurred_at, m.event_id) < (p.occurred_at, p.event_id))"
     " FROM payments p WHERE "
 )
 _ONLY_PAYMENTS: Final = "(p.client_id, p.payment_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
@@ -309,16 +305,8 @@ NOT_COUNTED: Final = ("unmatched_payment", "impossible_value", "unknown_value", 
 """Payments that are nobody's credit yet, or cannot be."""
 
 
-def _fault(
-    client: Client, terms: ClientTerms, currency: str, amount: int, surcharge: int, numbers: Sequence[str]
-) -> str | None:
-    """Why a payment waits; null where it pays. One that waits for its currency or client is credit meanwhile."""
-    if terms.client_id == UNKNOWN_PAYER:
-        return "unmatched_payment"
-    if not is_currency(currency):
-        return "unknown_value"
-    if not 0 <= surcharge <= amount <= MOST_MINOR:
-        return "impossible_value"
+def _fault(client: Client, terms: ClientTerms, currency: str, numbers: Sequence[str]) -> str | None:
+    """Why a payment that can be waits; null where it pays. One that waits for its currency or client is credit meanwhile."""
     if not terms.known:
         return "unknown_client"
     named = {client.numbered[number] for number in numbers if number in client.numbered}
@@ -326,7 +314,10 @@ def _fault(
 
 
 def _load_returns(
-    cursor: Cursor[Any], clients: Mapping[str, Client], terms: Mapping[str, ClientTerms], only: Sequence[Key] | None = None
+    cursor: Cursor[Any],
+    clients: Mapping[str, Client],
+    terms: Mapping[str, ClientTerms],
+    only: Sequence[returned.Key] | None = None,
 ) -> None:
     rows = returned.of_clients(cursor, list(clients)) if only is None else returned.of_keys(cursor, only)
     paid = {(client_id, one.payment_id) for client_id in clients for own in clients[client_id].payments.values() for one in own}
@@ -339,16 +330,15 @@ def _load_returns(
         reason = None
         if paid_in is None or client_id == UNKNOWN_PAYER:
             reason = "unmatched_payment"
-        elif not 0 <= amount <= MOST_MINOR or not is_plausible(returned_at) or returned_at > occurred_at + ROUND_A_DAY:
+        elif return_fault(amount, returned_at, occurred_at) is not None:
             reason = "impossible_value"
         elif currency != paid_in:
             reason = "wrong_currency"
         elif not counts:
             reason = "unmatched_payment"
         if reason is not None:
-            client.waiting.append(
-                Waiting(client_id=client_id, what="refund", id=refund_id, reason=reason, since=occurred_at)
-            )
+            name = return_name(refund_id, payment_id)
+            client.waiting.append(Waiting(client_id=client_id, what="refund", id=name, reason=reason, since=occurred_at))
             continue
         client.returns.append(
             Returned(

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Cursor
 
-from domain.receivables import Account
+from domain.receivables import Account, return_name
 from domain.settling import carry_on
 from projections.charges import waiting_row
 from projections.receivables import (
@@ -24,6 +24,7 @@ from projections.receivables import (
     settled_rows,
 )
 from projections.receivables_stands import Stands, stands
+from projections.returned import Key as ReturnKey
 from projections.tables import ALLOCATIONS, CREDITS, OPEN_ITEMS, SETTLED, WAITING, Table, copy_in, delete_keys, replace_rows
 from projections.terms import TermsCache
 
@@ -44,17 +45,17 @@ def carry(cursor: Cursor[Any], new: New, client_ids: Sequence[str], cache: Terms
     return anew
 
 
-def _returns_of(cursor: Cursor[Any], payments: Iterable[Key]) -> set[Key]:
+def _returns_of(cursor: Cursor[Any], payments: Iterable[Key]) -> set[ReturnKey]:
     """Returns that were said before their payments."""
     keys = sorted(payments)
     if not keys:
         return set()
     rows = cursor.execute(
-        "SELECT r.client_id, r.refund_id FROM returns r JOIN unnest(%s::text[], %s::text[]) AS k(c, p)"
+        "SELECT r.client_id, r.refund_id, r.payment_id FROM returns r JOIN unnest(%s::text[], %s::text[]) AS k(c, p)"
         " ON r.client_id = k.c AND r.payment_id = k.p",
         columns(keys),
     ).fetchall()
-    return {(client_id, refund_id) for client_id, refund_id in rows}
+    return set(rows)
 
 
 def _named_before(cursor: Cursor[Any], clients: Mapping[str, Client]) -> set[str]:
@@ -112,7 +113,8 @@ def _add(cursor: Cursor[Any], table: Table, rows: Sequence[Row]) -> None:
 
 def _wait(cursor: Cursor[Any], new: New, clients: Mapping[str, Client], kept: Sequence[Stands]) -> None:
     """Lists what of it waits, and no longer what waited before."""
-    said = [*((client_id, "payment", id_) for client_id, id_ in new.payments), *((c, "refund", id_) for c, id_ in new.returns)]
+    said = [(client_id, "payment", payment_id) for client_id, payment_id in new.payments]
+    said += [(client_id, "refund", return_name(refund_id, payment_id)) for client_id, refund_id, payment_id in new.returns]
     delete_keys(cursor, WAITING, sorted(key for key in said if key[0] in clients))
     waiting = [one for client in clients.values() for one in client.waiting]
     waiting += [w for one in kept for w in excess(one.client_id, clients[one.client_id], one.account)]

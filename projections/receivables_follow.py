@@ -1,7 +1,7 @@
 """Receivables follow the log: what is new is carried on from where an account stands, or the account is settled anew."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -16,7 +16,8 @@ from domain.receivables import WrittenOff
 from ledger.book import RecordedEvent
 from ledger.event_codec import decode
 from projections import returned
-from projections.receivables import UNKNOWN_PAYER, Key, New, columns, settle_clients, what_settling_reads
+from projections.possible import payment_fault, return_fault
+from projections.receivables import UNKNOWN_PAYER, Key, New, settle_clients, what_settling_reads
 from projections.receivables_carry import carry
 from projections.tables import PAYMENTS, RETURNS, Table, replace_rows
 from projections.terms import TermsCache, load_clients
@@ -46,18 +47,19 @@ def process(cursor: Cursor[Any], events: Sequence[RecordedEvent], cache: TermsCa
     said.anew |= _read_otherwise(cursor, said.defined, cache)
     told = ([row[1] for row in said.paid], [row[1] for row in said.returned])
     _, owners_before = returned.of_nobody(cursor, *told)
-    payments, payments_changed = _keep(cursor, PAYMENTS, said.paid)
-    returns, returns_changed = _keep(cursor, RETURNS, said.returned)
+    payments, payments_changed = _keep(cursor, PAYMENTS, said.paid, _can_be_paid)
+    returns, returns_changed = _keep(cursor, RETURNS, said.returned, _can_be_returned)
     claimed = _claimed(cursor, [row[1] for row in said.paid])
     said.anew |= _rivals(cursor, claimed)
     unowned, owners = returned.of_nobody(cursor, *told)
     said.anew |= owners | owners_before
     # Nothing is ever paid out of what nobody owns, so that there each payment stands for itself.
-    own = {key for key in payments_changed | returns_changed if key[0] == UNKNOWN_PAYER}
-    anew = said.anew | {client_id for client_id, _ in (payments_changed | returns_changed) - own}
+    own_payments = {key for key in payments_changed if key[0] == UNKNOWN_PAYER}
+    own_returns = {key for key in returns_changed if key[0] == UNKNOWN_PAYER}
+    anew = said.anew | {key[0] for key in payments_changed - own_payments} | {key[0] for key in returns_changed - own_returns}
     new = New(
-        payments=payments | claimed | (payments_changed & own),
-        returns=returns | unowned | (returns_changed & own),
+        payments=payments | claimed | own_payments,
+        returns=returns | unowned | own_returns,
         documents=said.documents,
         write_offs=said.write_offs,
     )
@@ -106,41 +108,57 @@ def _payment_row(one: PaymentReceived) -> tuple[Any, ...]:
         one.client_id, one.payment_id, UUID(one.event_id), one.occurred_at, one.currency, one.amount_minor,
         one.surcharge_minor, one.fee_minor, one.received_at, one.method, list(one.invoice_numbers), one.provider,
         one.provider_ref,
+        payment_fault(one.currency, one.amount_minor, one.surcharge_minor, one.received_at, one.occurred_at) is None,
     )  # fmt: skip
 
 
 def _return_row(kind: str, one: PaymentRefunded | PaymentChargedBack) -> tuple[Any, ...]:
     return (
-        one.client_id, one.refund_id, UUID(one.event_id), one.occurred_at, one.payment_id, kind, one.amount_minor,
+        one.client_id, one.refund_id, one.payment_id, UUID(one.event_id), one.occurred_at, kind, one.amount_minor,
         one.currency, one.at or one.occurred_at,
     )  # fmt: skip
 
 
-def _keep(cursor: Cursor[Any], table: Table, rows: Sequence[tuple[Any, ...]]) -> tuple[set[Key], set[Key]]:
-    """One row a thing, however often it was said: the earliest statement stands, whatever the order of arrival.
+def _can_be_paid(row: tuple[Any, ...]) -> bool:
+    return bool(row[PAYMENTS.names.index("possible")])
+
+
+def _can_be_returned(row: tuple[Any, ...]) -> bool:
+    return return_fault(row[6], row[8], row[4]) is None
+
+
+def _keep(
+    cursor: Cursor[Any], table: Table, rows: Sequence[tuple[Any, ...]], can_be: Callable[[tuple[Any, ...]], bool]
+) -> tuple[set[Any], set[Any]]:
+    """One row a thing, however often it was said: the earliest statement that can be true stands, whatever was heard first.
 
     Gives the keys of what is new, and of what is now another statement than before.
     """
     if not rows:
         return set(), set()
-    before = {(row[0], row[1]): row for row in _rows(cursor, table, sorted({(row[0], row[1]) for row in rows}))}
-    chosen: dict[Key, tuple[Any, ...]] = {}
+    keys, event = table.keys, table.names.index("event_id")
+    before = {row[:keys]: row for row in _rows(cursor, table, sorted({row[:keys] for row in rows}))}
+
+    def rank(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        return not can_be(row), row[event + 1], row[event]
+
+    chosen: dict[tuple[str, ...], tuple[Any, ...]] = {}
     for row in (*before.values(), *rows):
-        stands = chosen.setdefault((row[0], row[1]), row)
-        if (row[3], row[2]) < (stands[3], stands[2]):
-            chosen[row[0], row[1]] = row
+        if rank(row) < rank(chosen.setdefault(row[:keys], row)):
+            chosen[row[:keys]] = row
     new = chosen.keys() - before.keys()
-    changed = {key for key in chosen.keys() & before.keys() if chosen[key][2:4] != before[key][2:4]}
+    changed = {key for key in chosen.keys() & before.keys() if chosen[key][event] != before[key][event]}
     replace_rows(cursor, table, sorted(changed), [chosen[key] for key in sorted(new | changed)])
     return new, changed
 
 
-def _rows(cursor: Cursor[Any], table: Table, keys: Sequence[Key]) -> list[tuple[Any, ...]]:
-    name, (client, own) = sql.Identifier(table.name), map(sql.Identifier, table.names[:2])
-    statement = sql.SQL(
-        "SELECT {columns} FROM {name} t JOIN unnest(%s::text[], %s::text[]) AS k(c, i) ON t.{client} = k.c AND t.{own} = k.i"
-    ).format(columns=sql.SQL(", ").join(map(sql.Identifier, table.names)), name=name, client=client, own=own)
-    return cursor.execute(statement, columns(keys)).fetchall()
+def _rows(cursor: Cursor[Any], table: Table, keys: Sequence[tuple[str, ...]]) -> list[tuple[Any, ...]]:
+    own = [sql.Identifier(name) for name in table.names[: table.keys]]
+    statement = sql.SQL("SELECT {columns} FROM {name} WHERE ({own}) IN (SELECT * FROM unnest({given}))").format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, table.names)), name=sql.Identifier(table.name),
+        own=sql.SQL(", ").join(own), given=sql.SQL(", ").join([sql.SQL("%s::text[]")] * table.keys),
+    )  # fmt: skip
+    return cursor.execute(statement, [list(column) for column in zip(*keys, strict=True)]).fetchall()
 
 
 def _claimed(cursor: Cursor[Any], payment_ids: Sequence[str]) -> set[Key]:

@@ -1,6 +1,5 @@
 """How an account stands, read from its tables: only what something new can change, however long its history."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -42,14 +41,11 @@ def stands(cursor: Cursor[Any], clients: Mapping[str, Client]) -> tuple[list[Sta
         for client_id, client in clients.items()
         for one in _happening(client_id, client, by_client.get(client_id, ()))
     }
-    # A payment that has the number of a credit note: their allocations cannot be told apart.
-    times = Counter((client_id, source.name) for client_id, _, source in sources)
     _allocations(cursor, found)
     _places(cursor, found)
     _items(cursor, found)
-    unclear = {client_id for (client_id, _), count in times.items() if count > 1}
     # What went back beside the whole amount is not in the tables.
-    unclear |= {client_id for client_id, _, one in sources if one.surcharge_minor and one.returned_minor >= one.amount_minor}
+    unclear = {client_id for client_id, _, one in sources if one.surcharge_minor and one.returned_minor >= one.amount_minor}
     return list(found.values()), unclear
 
 
@@ -117,19 +113,19 @@ def _midnight(day: date) -> datetime:
 def _allocations(cursor: Cursor[Any], found: Mapping[Key, Stands]) -> None:
     """What each source pays, in the order in which it came to pay it."""
     sources = {
-        (client_id, currency, source.name): source
+        (client_id, currency, source.kind, source.name): source
         for (client_id, currency), one in found.items()
         for source in one.account.sources.values()
     }
     if not sources:
         return
     rows = cursor.execute(
-        "SELECT a.client_id, a.currency, a.source, a.number, a.amount_minor FROM allocations a"
+        "SELECT a.client_id, a.currency, a.kind, a.source, a.number, a.amount_minor FROM allocations a"
         " JOIN unnest(%s::text[], %s::text[]) AS k(c, s) ON a.client_id = k.c AND a.source = k.s ORDER BY a.allocation_no",
-        columns([(client_id, name) for client_id, _, name in sources]),
+        columns(sorted({(client_id, name) for client_id, _, _, name in sources})),
     ).fetchall()
-    for client_id, currency, name, number, amount in rows:
-        if (source := sources.get((client_id, currency, name))) is not None:
+    for client_id, currency, kind, name, number, amount in rows:
+        if (source := sources.get((client_id, currency, kind, name))) is not None:
             source.book(number, amount)
 
 

@@ -52,19 +52,18 @@ def calendar(
     told = [one for one in notices.claimed_between(cursor, since, until) if client_ids is None or one.client_id in only]
     names = client_names(cursor, sorted(only | {one.client_id for one in told}))
     found = [_told(one, names.get(one.client_id, one.client_id)) for one in told]
-    for start in range(0, len(wanted), CLIENTS_AT_ONCE):
+    for start in range(0, len(wanted) if as_of <= until else 0, CLIENTS_AT_ONCE):
         some = wanted[start : start + CLIENTS_AT_ONCE]
         states = reminders.states(cursor, some)
-        for client in reminders.look(cursor, keyring, some, as_of).values():
+        for client in reminders.look(cursor, keyring, some, as_of, states).values():
             name, state = names.get(client.client_id, client.client_id), states.get(client.client_id)
             found += [_foreseen(one, name, state) for one in _foresee(client, as_of, until) if since <= one.day]
     return sorted(found, key=lambda one: (one.day, one.client_name.lower(), one.client_id, one.notice_id))
 
 
 def _foresee(client: Client, as_of: date, until: date) -> Iterator[Planned]:
-    if as_of <= until:
-        yield from planned(client, as_of)
-        yield from ahead(client, as_of, until)
+    yield from planned(client, as_of)
+    yield from ahead(client, as_of, until)
 
 
 def _told(notice: Notice, name: str) -> Entry:

@@ -9,6 +9,7 @@ from psycopg import Cursor
 from domain.calendar import is_plausible, local_day
 from domain.client_account import ClientDefined, ReminderPolicySet
 from domain.ids import stream_id
+from domain.notices import NoticeFailed
 from domain.reminder_policy import EVERYBODY, policy_of
 from domain.reminders import NEW_FOR_DAYS, PAUSES, Account, Bill, Client
 from domain.terms import latest, zone_of
@@ -16,9 +17,8 @@ from ledger.event_codec import decode
 from ledger.keyring import PREFIX, Keyring
 from projections.receivables import UNKNOWN_PAYER
 
-NO_MAILBOX: Final = "no e-mail address:"
-REFUSED_ADDRESSES: Final = ("the server refused every address:", "the server refused an address:")
-"""How the reason of a failure begins that another address can mend."""
+FOR_ADDRESS_IN_WORDS: Final = ("no e-mail address:", "the server refused every address:", "the server refused an address:")
+"""How the reason of a failure that another address can mend begins, in records that do not say it (`for_address`)."""
 _TAKEN_BACK: Final[LiteralString] = (
     " (EXISTS (SELECT FROM voids v WHERE v.client_id = i.client_id AND v.number = i.number)"
     " OR (coalesce(o.outstanding_minor, 0) = 0 AND i.kind <> 'credit_note'"
@@ -39,9 +39,15 @@ def clients_with_accounts(cursor: Cursor[Any]) -> list[str]:
     return [client_id for (client_id,) in rows]
 
 
-def look(cursor: Cursor[Any], keyring: Keyring, client_ids: Sequence[str], day: date) -> dict[str, Client]:
-    """Some clients with all that decides what they are told around a day."""
-    known = states(cursor, client_ids)
+def look(
+    cursor: Cursor[Any],
+    keyring: Keyring,
+    client_ids: Sequence[str],
+    day: date,
+    known: Mapping[str, ClientDefined] | None = None,
+) -> dict[str, Client]:
+    """Some clients with all that decides what they are told around a day; `known` are their `states`, if they were read."""
+    known = states(cursor, client_ids) if known is None else known
     policies = policies_of(cursor, client_ids)
     bills = _bills(cursor, client_ids, day)
     accounts = _accounts(cursor, client_ids)
@@ -98,7 +104,8 @@ def _bills(cursor: Cursor[Any], client_ids: Sequence[str], day: date) -> dict[st
     named, charged_back = _named_by_unknown_payer(cursor), _charged_back(cursor, client_ids)
     rows = cursor.execute(
         "SELECT i.client_id, i.number, i.kind, i.currency, i.issued_on, i.due_on, coalesce(o.outstanding_minor, 0),"  # noqa: S608 - constants
-        + _TAKEN_BACK + " FROM invoices i LEFT JOIN open_items o USING (client_id, number) WHERE i.client_id = ANY(%s)"
+        + _TAKEN_BACK
+        + " FROM invoices i LEFT JOIN open_items o USING (client_id, number) WHERE i.client_id = ANY(%s)"
         " AND (o.outstanding_minor > 0 OR i.issued_on > %s OR i.due_on >= %s)"
         ' ORDER BY i.client_id, i.due_on, i.number COLLATE "C"',
         (list(client_ids), day - timedelta(days=NEW_FOR_DAYS + 1), day - timedelta(days=PAID_FOR_DAYS)),
@@ -129,7 +136,8 @@ def _charged_back(cursor: Cursor[Any], client_ids: Sequence[str]) -> set[tuple[s
     """Invoices that a chargeback took money back from."""
     rows = cursor.execute(
         "SELECT DISTINCT a.client_id, a.number FROM allocations a JOIN returns r ON r.client_id = a.client_id"
-        " AND r.payment_id = a.source AND r.kind = 'chargeback' WHERE a.amount_minor < 0 AND a.client_id = ANY(%s)",
+        " AND r.payment_id = a.source AND r.kind = 'chargeback'"
+        " WHERE a.kind = 'payment' AND a.amount_minor < 0 AND a.client_id = ANY(%s)",
         (list(client_ids),),
     ).fetchall()
     return {(client_id, number) for client_id, number in rows}
@@ -137,7 +145,7 @@ def _charged_back(cursor: Cursor[Any], client_ids: Sequence[str]) -> set[tuple[s
 
 def _accounts(cursor: Cursor[Any], client_ids: Sequence[str]) -> Mapping[str, dict[str, Account]]:
     rows = cursor.execute(
-        "SELECT client_id, currency, sum(owed)::bigint, sum(credit)::bigint, max(moved_on) FROM ("
+        "SELECT client_id, currency, sum(owed)::bigint, sum(credit)::bigint, min(moved_on), max(moved_on) FROM ("
         "SELECT client_id, currency, outstanding_minor AS owed, 0 AS credit, issued_on AS moved_on FROM open_items"
         " UNION ALL SELECT client_id, currency, 0, unapplied_minor, received_on FROM credits"
         " UNION ALL SELECT client_id, currency, 0, 0, allocated_on FROM allocations"
@@ -145,8 +153,8 @@ def _accounts(cursor: Cursor[Any], client_ids: Sequence[str]) -> Mapping[str, di
         (list(client_ids),),
     ).fetchall()
     found: dict[str, dict[str, Account]] = {}
-    for client_id, currency, owed, credit, moved_on in rows:
-        account = Account(outstanding_minor=owed, unapplied_minor=credit, moved_on=moved_on)
+    for client_id, currency, owed, credit, began_on, moved_on in rows:
+        account = Account(outstanding_minor=owed, unapplied_minor=credit, began_on=began_on, moved_on=moved_on)
         found.setdefault(client_id, {})[currency] = account
     return found
 
@@ -164,19 +172,31 @@ def _told(
     """What is claimed, or was sent, failed, or was withdrawn for good; what was only paused is left out."""
     found: dict[str, list[str]] = {}
     rows = cursor.execute(
-        "SELECT client_id, notice_id, CASE WHEN permanent THEN addresses END, reason FROM notices"
+        "SELECT client_id, notice_id, CASE WHEN permanent THEN addresses END, position FROM notices"
         " WHERE client_id = ANY(%s) AND NOT (state = 'withdrawn' AND reason = ANY(%s))",
         (list(client_ids), sorted(PAUSES)),
     ).fetchall()
-    for client_id, notice_id, tried, reason in rows:
-        if tried is None or not _readdressed(keyring, known.get(client_id), tried, reason):
+    failures = _failures(cursor, [position for *_, tried, position in rows if tried is not None])
+    for client_id, notice_id, tried, position in rows:
+        failed = failures.get(position)
+        if failed is None or not _readdressed(keyring, known.get(client_id), tried, failed):
             found.setdefault(client_id, []).append(notice_id)
     return found
 
 
-def _readdressed(keyring: Keyring, client: ClientDefined | None, tried: Sequence[str], reason: str) -> bool:
+def _failures(cursor: Cursor[Any], positions: Sequence[int]) -> dict[int, NoticeFailed]:
+    """What the book has of failures that are final, each at its position."""
+    if not positions:
+        return {}
+    rows = cursor.execute(
+        "SELECT notification_id, state FROM ledger.daybook_events WHERE notification_id = ANY(%s)", (list(positions),)
+    ).fetchall()
+    return {position: decode(NoticeFailed.TOPIC, bytes(state)) for position, state in rows}
+
+
+def _readdressed(keyring: Keyring, client: ClientDefined | None, tried: Sequence[str], failed: NoticeFailed) -> bool:
     """Whether a notice failed for its addresses alone, and the client has others by now."""
-    said = keyring.decrypt(reason) or ""
-    if not said.startswith((NO_MAILBOX, *REFUSED_ADDRESSES)):
-        return False
-    return {keyring.decrypt(one) for one in tried} != set(addresses(keyring, client))
+    for_address = failed.for_address
+    if for_address is None:
+        for_address = (keyring.decrypt(failed.reason) or "").startswith(FOR_ADDRESS_IN_WORDS)
+    return for_address and {keyring.decrypt(one) for one in tried} != set(addresses(keyring, client))

@@ -5,33 +5,40 @@ from typing import Any, Final, LiteralString
 
 from psycopg import Cursor
 
-Key = tuple[str, str]
+Key = tuple[str, str, str]
+"""(client id, refund id, payment id) as said: a return belongs to its payment, and two payments may each have an `r1`."""
 UNKNOWN_PAYER: Final = "?"
 
 # The same money has one owner: the client of the earliest statement that matches what was said of nobody, as of payments.
 # Without such a statement only a payment of exactly one client can be meant. What that client's own facts say of it counts.
-_RETURNED: Final[LiteralString] = """
-    SELECT coalesce(p.client_id, r.client_id), r.refund_id, r.payment_id, r.amount_minor, coalesce(r.currency, p.currency),
-        p.currency, r.returned_at, r.occurred_at,
-        EXISTS (SELECT FROM credits c WHERE c.client_id = p.client_id AND c.source = p.payment_id AND c.kind = 'payment')
+OWNED: Final[LiteralString] = """
     FROM returns r
     LEFT JOIN payments n ON r.client_id = '?' AND n.client_id = '?' AND n.payment_id = r.payment_id
     LEFT JOIN LATERAL (
         SELECT (array_agg(m.client_id ORDER BY m.occurred_at, m.event_id))[1] AS owner FROM payments m
-        WHERE r.client_id = '?' AND m.client_id <> '?' AND m.payment_id = r.payment_id
+        WHERE r.client_id = '?' AND m.client_id <> '?' AND m.payment_id = r.payment_id AND m.possible
             AND m.currency = coalesce(r.currency, m.currency)
             AND (n.payment_id IS NULL OR m.currency = n.currency AND m.amount_minor = n.amount_minor)
         HAVING count(*) = 1 OR n.payment_id IS NOT NULL
     ) o ON true
     LEFT JOIN returns s ON r.client_id = '?' AND s.client_id = o.owner AND s.refund_id = r.refund_id
-    LEFT JOIN payments p ON p.client_id = CASE WHEN s.refund_id IS NULL THEN coalesce(o.owner, r.client_id) ELSE '?' END
-        AND p.payment_id = r.payment_id
-    WHERE s.payment_id IS DISTINCT FROM r.payment_id
+        AND s.payment_id = r.payment_id
+    LEFT JOIN payments p ON p.client_id = coalesce(o.owner, r.client_id) AND p.payment_id = r.payment_id
+    WHERE s.refund_id IS NULL
 """
-_OF_NOBODY: Final[LiteralString] = (
-    " AND r.client_id = '?' AND EXISTS (SELECT FROM payments m WHERE m.payment_id = r.payment_id AND m.client_id = ANY(%s))"
+"""Every return as it counts, `r`, with the payment that it is of, `p`: what is said twice of one counts once."""
+_COLUMNS: Final[LiteralString] = (
+    "SELECT coalesce(p.client_id, r.client_id), r.refund_id, r.payment_id, r.amount_minor, coalesce(r.currency, p.currency),"
+    " p.currency, r.returned_at, r.occurred_at,"
+    " EXISTS (SELECT FROM credits c WHERE c.client_id = p.client_id AND c.source = p.payment_id AND c.kind = 'payment')"
 )
-_OF_KEYS: Final[LiteralString] = " AND (r.client_id, r.refund_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
+_RETURNED: Final[LiteralString] = _COLUMNS + OWNED
+_OF_NOBODY: Final[LiteralString] = (
+    " AND r.client_id = '?' AND r.payment_id IN (SELECT m.payment_id FROM payments m WHERE m.client_id = ANY(%s))"
+)
+_OF_KEYS: Final[LiteralString] = (
+    " AND (r.client_id, r.refund_id, r.payment_id) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))"
+)
 
 
 def of_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -46,9 +53,8 @@ def of_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> list[tuple[Any
 
 
 def of_keys(cursor: Cursor[Any], keys: Sequence[Key]) -> list[tuple[Any, ...]]:
-    """The same of some returns by (client, refund id) as said."""
-    given = [[key[0] for key in keys], [key[1] for key in keys]]
-    return cursor.execute(_RETURNED + _OF_KEYS, given).fetchall()
+    """The same of some returns by their keys as said."""
+    return cursor.execute(_RETURNED + _OF_KEYS, [list(column) for column in zip(*keys, strict=True)]).fetchall()
 
 
 def of_nobody(
@@ -58,9 +64,10 @@ def of_nobody(
     if not payment_ids and not refund_ids:
         return set(), set()
     rows = cursor.execute(
-        "SELECT r.refund_id, m.client_id FROM returns r"
+        "SELECT r.refund_id, r.payment_id, m.client_id FROM returns r"
         " LEFT JOIN payments m ON m.payment_id = r.payment_id AND m.client_id <> '?'"
         " WHERE r.client_id = '?' AND (r.payment_id = ANY(%s) OR r.refund_id = ANY(%s))",
         (list(payment_ids), list(refund_ids)),
     ).fetchall()
-    return {(UNKNOWN_PAYER, refund_id) for refund_id, _ in rows}, {client_id for _, client_id in rows if client_id is not None}
+    owners = {client_id for _, _, client_id in rows if client_id is not None}
+    return {(UNKNOWN_PAYER, refund_id, payment_id) for refund_id, payment_id, _ in rows}, owners

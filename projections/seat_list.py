@@ -112,9 +112,20 @@ class SeatPeriod:
         return sum(one.net_minor for one in self.stretches)
 
 
+# From one system to the next by the index: what it costs grows with the systems, not with all that they ever counted.
 _NOW = """
+    WITH RECURSIVE g AS (
+        (SELECT client_id, product, system FROM seat_counts WHERE %(client)s::text IS NULL OR client_id = %(client)s
+            ORDER BY client_id, product, system LIMIT 1)
+        UNION ALL SELECT n.* FROM g CROSS JOIN LATERAL (
+            SELECT s.client_id, s.product, s.system FROM seat_counts s
+            WHERE (s.client_id, s.product, s.system) > (g.client_id, g.product, g.system)
+                AND (%(client)s::text IS NULL OR s.client_id = %(client)s)
+            ORDER BY s.client_id, s.product, s.system LIMIT 1
+        ) n
+    )
     SELECT g.client_id, coalesce(k.name, g.client_id), g.product, g.system, l.quantity, l.as_of
-    FROM (SELECT DISTINCT client_id, product, system FROM seat_counts WHERE %(client)s::text IS NULL OR client_id = %(client)s) g
+    FROM g
     LEFT JOIN clients k USING (client_id)
     CROSS JOIN LATERAL (
         SELECT c.quantity, c.as_of FROM seat_counts c
@@ -170,14 +181,17 @@ def billing(terms: ClientTerms, product: str, day: date) -> tuple[tuple[str, str
     return None
 
 
-def variances(cursor: Cursor[Any], as_of: date, client_id: str | None = None) -> list[Variance]:
-    """Where systems disagreed by the close of a day, by client and product, the oldest first."""
+def variances(
+    cursor: Cursor[Any], as_of: date, client_id: str | None = None, among: Sequence[str] | None = None
+) -> list[Variance]:
+    """Where systems disagreed by the close of a day, by client and product, the oldest first; of all, of one or of some."""
     rows = cursor.execute(
         "SELECT v.client_id, coalesce(k.name, v.client_id), v.product, v.since, v.until, v.counts, v.used_system, v.difference"
         " FROM reporting.seat_variance v LEFT JOIN clients k USING (client_id)"
         " WHERE v.since <= %(day)s AND (%(client)s::text IS NULL OR v.client_id = %(client)s)"
+        " AND (%(among)s::text[] IS NULL OR v.client_id = ANY(%(among)s))"
         ' ORDER BY v.client_id COLLATE "C", v.product COLLATE "C", v.since',
-        {"client": client_id, "day": as_of},
+        {"client": client_id, "day": as_of, "among": list(among) if among is not None else None},
     ).fetchall()
     return [
         Variance(
@@ -187,6 +201,16 @@ def variances(cursor: Cursor[Any], as_of: date, client_id: str | None = None) ->
         )
         for row in rows
     ]  # fmt: skip
+
+
+def disagreeing(cursor: Cursor[Any], as_of: date, rows: Sequence[Counted]) -> dict[tuple[str, str], date]:
+    """`since_when` of the products of some counts of that day; the history is read only of clients that disagree now."""
+    counts: dict[tuple[str, str], set[int]] = {}
+    for one in rows:
+        counts.setdefault((one.client_id, one.product), set()).add(one.quantity)
+    clients = sorted({client_id for (client_id, _), found in counts.items() if len(found) > 1})
+    began = since_when(variances(cursor, as_of, among=clients)) if clients else {}
+    return {key: day for key, day in began.items() if key in counts}
 
 
 def since_when(found: Sequence[Variance]) -> dict[tuple[str, str], date]:

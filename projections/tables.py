@@ -152,12 +152,12 @@ PAYMENTS: Final = _table(
     2,
     "client_id text, payment_id text, event_id uuid, occurred_at timestamptz, currency text, amount_minor int8,"
     "surcharge_minor int8, fee_minor int8, received_at timestamptz, method text, invoice_numbers text[], provider text,"
-    "provider_ref text",
+    "provider_ref text, possible bool",
 )
 RETURNS: Final = _table(
     "returns",
-    2,
-    "client_id text, refund_id text, event_id uuid, occurred_at timestamptz, payment_id text, kind text, amount_minor int8,"
+    3,
+    "client_id text, refund_id text, payment_id text, event_id uuid, occurred_at timestamptz, kind text, amount_minor int8,"
     "currency text, returned_at timestamptz",
 )
 OPEN_ITEMS: Final = _table(
@@ -175,7 +175,8 @@ CREDITS: Final = _table(
 ALLOCATIONS: Final = _table(
     "allocations",
     3,
-    "client_id text, currency text, allocation_no int4, source text, number text, amount_minor int8, allocated_on date",
+    "client_id text, currency text, allocation_no int4, source text, number text, amount_minor int8, allocated_on date,"
+    "kind text",
 )
 SETTLED: Final = _table(
     "settled",

@@ -9,6 +9,7 @@ from psycopg import Cursor
 PAGE = 200
 STATUSES = ("approved", "unapproved", "rejected", "withdrawn", "announced")
 UNAPPROVED = ("awaiting_approval", "amended_after_invoicing")
+MONEY = ("payment", "refund", "write_off")
 """What waits for a manager's approval alone, and stands beside its client in the queue; whatever else waits is stuck."""
 
 
@@ -117,10 +118,15 @@ def time_totals(cursor: Cursor[Any], only: TimeFilter) -> tuple[int, int, int]:
     return int(row[0]), int(row[1]), int(row[2])
 
 
-def stuck_counts(cursor: Cursor[Any]) -> list[StuckCount]:
-    """What waits, by reason, the most minutes first; of every kind of fact, not of time alone."""
+def stuck_counts(cursor: Cursor[Any], *, billable: bool = False) -> list[StuckCount]:
+    """What waits, by reason, the most minutes first; of every kind of fact, not of time alone.
+
+    `billable` leaves out money that came in, went back or was given up: no invoice waits for it.
+    """
     rows = cursor.execute(
-        "SELECT reason, count(*), coalesce(sum(minutes), 0) FROM waiting GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1"
+        "SELECT reason, count(*), coalesce(sum(minutes), 0) FROM waiting WHERE NOT (%s AND what = ANY(%s))"
+        " GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1",
+        (billable, list(MONEY)),
     ).fetchall()
     return [StuckCount(reason=r[0], count=r[1], minutes=int(r[2])) for r in rows]
 

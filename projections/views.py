@@ -13,7 +13,7 @@ from ledger.book import Book, RecordedEvent
 from ledger.database import Connection
 from ledger.event_codec import decode
 from projections import charges as charges_view
-from projections import decisions, work
+from projections import decisions, receivables_heal, work
 from projections.rating import rate_clients
 from projections.tables import Table
 from projections.terms import TermsCache
@@ -23,6 +23,13 @@ LOCK: Final = 7_205_001  # the advisory lock of the one runner
 WAIT_FOR_RUNNER: Final = "10min"
 # Rating a client's many years is pure arithmetic between two statements; a frozen runner is still thrown out, a minute later.
 BUSY: Final = "SET LOCAL idle_in_transaction_session_timeout = '2min'"
+# Between two transactions it only reads the next events: whoever is frozen there gives the views up to another runner.
+AWAKE: Final = "SET idle_session_timeout = '30s'"
+# A batch touches some thousands of rows by their keys. What random reads are said to cost makes the planner read a whole
+# table instead, for every batch, while the table has ten thousand to some hundred thousand rows.
+BY_KEY: Final = """
+    SELECT set_config(name, 'off', true) FROM unnest('{enable_seqscan,enable_hashjoin,enable_mergejoin,jit}'::text[]) AS s (name)
+"""
 TABLES: Final[tuple[Table, ...]] = (*decisions.TABLES, *work.TABLES)
 
 # Views that analysts see under a name of their own, and the tables they are made of.
@@ -81,15 +88,19 @@ class Views:
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
             if row is None or not row[0]:
                 return False
+            connection.execute(AWAKE)
             try:
                 after = _position(connection.cursor())
                 if after != self._runner_at:
                     # Another runner was here since: what this one remembers of terms may be old.
                     self._runner = work.Work()
                 self._runner_at = None
-                while events := self.book.read(after, BATCH):
+                while (events := self.book.read(after, BATCH)) or self._heal(connection):
+                    if not events:
+                        continue
                     with connection.transaction(), connection.cursor() as cursor:
                         cursor.execute(BUSY)
+                        cursor.execute(BY_KEY)
                         self._runner.process(cursor, events)
                         after = events[-1].position
                         _move(cursor, after)
@@ -98,7 +109,14 @@ class Views:
                 self._runner_at = after
             finally:
                 connection.execute("SELECT pg_advisory_unlock(%s)", (LOCK,))
+                connection.execute("RESET idle_session_timeout")
             return True
+
+    def _heal(self, connection: Connection) -> int:
+        """Where nothing new is left to follow: settles some of what an older version settled; facts go before it."""
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(BUSY)
+            return receivables_heal.heal(cursor, self._runner.cache)
 
     def position(self) -> int:
         """How far the views have come."""
@@ -189,6 +207,7 @@ class Views:
         while True:
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute(BUSY)
+                cursor.execute(BY_KEY)
                 came_to = self._fold_on(cursor, runner, after, upto, progress, batches=1)
             if came_to == after:
                 return after

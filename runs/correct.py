@@ -207,8 +207,8 @@ def _refuse_credit(seen: _Seen, line_no: int | None) -> None:
 
 def _paid_by(seen: _Seen) -> list[str]:
     rows = seen.cursor.execute(
-        "SELECT a.source FROM allocations a JOIN credits c ON c.client_id = a.client_id AND c.source = a.source"
-        " WHERE a.client_id = %s AND a.number = %s AND c.kind = 'payment' GROUP BY 1 HAVING sum(a.amount_minor) > 0 ORDER BY 1",
+        "SELECT source FROM allocations WHERE client_id = %s AND number = %s AND kind = 'payment'"
+        " GROUP BY 1 HAVING sum(amount_minor) > 0 ORDER BY 1",
         (seen.document.client_id, seen.document.number),
     ).fetchall()
     return [source for (source,) in rows]

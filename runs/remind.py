@@ -50,12 +50,12 @@ class Outcome:
     left: list[Planned] = field(default_factory=list)
 
 
-def plan(views: Views, as_of: date, client_ids: Sequence[str] | None = None) -> Outcome:
+def plan(views: Views, as_of: date, client_ids: Sequence[str] | None = None, *, missed: bool = False) -> Outcome:
     """What a claim would claim now; changes nothing."""
     views.catch_up()
     with views.reading() as cursor:
         wanted = reminders.clients_with_accounts(cursor) if client_ids is None else client_ids
-        return _sorted(_planned(views, cursor, wanted, as_of, None))
+        return _sorted(_planned(views, cursor, wanted, as_of, None, missed))
 
 
 def claim(
@@ -66,8 +66,11 @@ def claim(
     host: str,
     client_ids: Sequence[str] | None = None,
     by_their_clocks: bool = False,
+    missed: bool = False,
 ) -> Outcome:
     """Claims what is due as of a day, of everybody or of some clients; safe to be run by many at once.
+
+    `missed`: also new documents of which nobody was told in time, which only a person asks for.
 
     `by_their_clocks` takes each client's own day at `at` instead: so the worker does, for nobody is late before his day ends.
     `host` is what Message-IDs end in.
@@ -76,12 +79,13 @@ def claim(
     outcome = Outcome()
     with views.reading() as cursor:
         wanted = reminders.clients_with_accounts(cursor) if client_ids is None else sorted(set(client_ids))
-        seen = _planned(views, cursor, wanted, as_of, at if by_their_clocks else None)
+        seen = _planned(views, cursor, wanted, as_of, at if by_their_clocks else None, missed)
     outcome.left += seen.left
     due = sorted({one.client_id for one in seen.claimed})
     for start in range(0, len(due), CLIENTS_AT_ONCE):
         some = due[start : start + CLIENTS_AT_ONCE]
-        outcome.claimed += _claim(views, some, as_of, at, host=host, by_their_clocks=by_their_clocks)
+        asked = _Asked(some, as_of, at if by_their_clocks else None, missed)
+        outcome.claimed += _claim(views, asked, at, host=host)
     return outcome
 
 
@@ -115,6 +119,10 @@ class Foreseen:
         """Whether the book has nothing since the snapshot that could matter to this notice; the cursor is in no snapshot."""
         return not _behind(cursor, [notice.client_id], self.came_to)
 
+    def knows_more(self, cursor: Cursor[Any], notice: Notice) -> bool:
+        """Whether the book has something of this very client since: its figures, or where its bills go, may be others."""
+        return _more(cursor, [notice.client_id], self.came_to)
+
     def why_not(self, cursor: Cursor[Any], notice: Notice, day: date) -> str | None:
         """What `still_wanted` says, to be asked right before sending."""
         if not self.fresh(cursor, notice):
@@ -136,13 +144,16 @@ def foreseen(views: Views, cursor: Cursor[Any], asked: Sequence[Notice]) -> Fore
     return Foreseen(views, came_to, reminders.look(cursor, views.book.keyring, client_ids, day) if asked else {})
 
 
-def _planned(views: Views, cursor: Cursor[Any], client_ids: Sequence[str], as_of: date, at: datetime | None) -> Outcome:
+def _planned(
+    views: Views, cursor: Cursor[Any], client_ids: Sequence[str], as_of: date, at: datetime | None, missed: bool
+) -> Outcome:
     outcome = Outcome()
     for start in range(0, len(client_ids), CLIENTS_AT_ONCE):
         some = client_ids[start : start + CLIENTS_AT_ONCE]
-        days = _days(reminders.states(cursor, some), some, as_of, at)
-        clients = reminders.look(cursor, views.book.keyring, some, min(days.values(), default=as_of))
-        for one in _of(clients.values(), days):
+        known = reminders.states(cursor, some)
+        days = _days(known, some, as_of, at)
+        clients = reminders.look(cursor, views.book.keyring, some, min(days.values(), default=as_of), known)
+        for one in _of(clients.values(), days, missed):
             (outcome.claimed if one.why_not is None else outcome.left).append(one)
     return outcome
 
@@ -154,8 +165,8 @@ def _days(states: Mapping[str, ClientDefined], client_ids: Sequence[str], as_of:
     return {client_id: reminders.local(states.get(client_id), at) for client_id in client_ids}
 
 
-def _of(clients: Iterable[Client], days: Mapping[str, date]) -> list[Planned]:
-    return [one for client in clients for one in planned(client, days[client.client_id])]
+def _of(clients: Iterable[Client], days: Mapping[str, date], missed: bool) -> list[Planned]:
+    return [one for client in clients for one in planned(client, days[client.client_id], missed=missed)]
 
 
 def _sorted(outcome: Outcome) -> Outcome:
@@ -164,22 +175,30 @@ def _sorted(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _claim(
-    views: Views, client_ids: Sequence[str], as_of: date, at: datetime, *, host: str, by_their_clocks: bool
-) -> list[Planned]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Some clients, as of a day or, at an instant (`clocks`), of each one's own; and whether of what was missed too."""
+
+    client_ids: Sequence[str]
+    as_of: date
+    clocks: datetime | None
+    missed: bool
+
+
+def _claim(views: Views, asked: _Asked, at: datetime, *, host: str) -> list[Planned]:
     """One batch of clients, in one transaction; tried again where more about one of them came meanwhile."""
     for _ in range(MOST_TRIES):
         try:
-            return _try(views, client_ids, as_of, at if by_their_clocks else None, at, host)
+            return _try(views, asked, at, host)
         except Behind:
             views.catch_up()
         except (BookBusy, LockNotAvailable, DeadlockDetected, VersionConflict, EventIdTaken):
             continue  # another worker claims, or decides on, these clients
-    raise Refused(f"more about {', '.join(client_ids[:3])}... keeps coming in: nothing was claimed for them, try again")
+    raise Refused(f"more about {', '.join(asked.client_ids[:3])}... keeps coming in: nothing was claimed for them, try again")
 
 
-def _try(views: Views, client_ids: Sequence[str], as_of: date, clocks: datetime | None, at: datetime, host: str) -> list[Planned]:
-    book = views.book
+def _try(views: Views, asked: _Asked, at: datetime, host: str) -> list[Planned]:
+    book, client_ids, as_of = views.book, asked.client_ids, asked.as_of
     book.keyring.prepare(client_ids)
     with book.database.connection() as connection:
         connection.execute("SET LOCAL search_path = books")
@@ -188,9 +207,9 @@ def _try(views: Views, client_ids: Sequence[str], as_of: date, clocks: datetime 
         with views.reading() as cursor:
             came_to = position(cursor)
             known = reminders.states(cursor, client_ids)
-            days = _days(known, client_ids, as_of, clocks)
-            clients = reminders.look(cursor, book.keyring, client_ids, min(days.values(), default=as_of))
-        wanted = [one for one in _of(clients.values(), days) if one.why_not is None]
+            days = _days(known, client_ids, as_of, asked.clocks)
+            clients = reminders.look(cursor, book.keyring, client_ids, min(days.values(), default=as_of), known)
+        wanted = [one for one in _of(clients.values(), days, asked.missed) if one.why_not is None]
         to = {client_id: reminders.addresses(book.keyring, known.get(client_id)) for client_id in client_ids}
         sealed = {client_id: tuple(book.keyring.encrypt(client_id, one) for one in found) for client_id, found in to.items()}
         if not wanted:
@@ -209,7 +228,11 @@ def _try(views: Views, client_ids: Sequence[str], as_of: date, clocks: datetime 
 
 
 def _behind(cursor: Cursor[Any], client_ids: Sequence[str], came_to: int, before: int = 2**62) -> bool:
-    row = cursor.execute(_BEHIND, ([*client_ids, UNKNOWN_PAYER, EVERYBODY], came_to, before, CANNOT_MATTER)).fetchone()
+    return _more(cursor, [*client_ids, UNKNOWN_PAYER, EVERYBODY], came_to, before)
+
+
+def _more(cursor: Cursor[Any], client_ids: Sequence[str], came_to: int, before: int = 2**62) -> bool:
+    row = cursor.execute(_BEHIND, (list(client_ids), came_to, before, CANNOT_MATTER)).fetchone()
     return row is not None and bool(row[0])
 
 

@@ -72,7 +72,10 @@ def _written(
 
 
 def _printed(facts: Facts, printer: Printer, found: Sequence[dict[str, Any]], read: Read, pay_url: str | None) -> list[Attached]:
-    sheets = [(one["number"], sheet_of(one, facts.parties[one["number"]], read, pay_url)) for one in found]
+    numbers = [(one["number"], one) for one in found]
+    sheets = [
+        (number, sheet_of(one, facts.parties[number], read, pay_url, facts.voided_by.get(number))) for number, one in numbers
+    ]
     return [Attached(number, printer.printed(sheet).pdf) for number, sheet in sheets]
 
 

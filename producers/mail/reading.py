@@ -29,6 +29,9 @@ class Question(Protocol):
     def fresh(self, cursor: Cursor[Any], notice: Notice) -> bool:
         """Whether nothing that could matter to this notice came since."""
 
+    def knows_more(self, cursor: Cursor[Any], notice: Notice) -> bool:
+        """Whether something of this very client came since, which a mail made before does not say."""
+
     def why_not(self, cursor: Cursor[Any], notice: Notice, day: date) -> str | None:
         """Why it must not be sent on the client's day (a word), null where it must; asked right before it is."""
 

@@ -26,7 +26,7 @@ from producers.paper.printer import NotPrinted, Printer
 from projections import decisions, outbox
 from projections.notice_facts import sent_on
 from projections.notices import Notice
-from projections.reminders import NO_MAILBOX, addresses
+from projections.reminders import addresses
 from projections.views import Views
 
 log = structlog.get_logger("daybook.mail")
@@ -34,6 +34,10 @@ LOCKS: Final = 7_205_108
 """The first half of the advisory locks, one a notice."""
 RECORD_TRIES: Final = 5
 NO_ADDRESS: Final = "no_address"
+NO_MAILBOX: Final = "no e-mail address:"
+MORE_KNOWN: Final = "more_known"
+"""Why a mail is not sent as it was made: the client has paid, moved or told more since; it is made anew."""
+MOST_MAKINGS: Final = 3
 PayUrl = Callable[[Notice], str | None]
 
 
@@ -146,31 +150,49 @@ def _send(desk: _Desk, key: outbox.Key, now: datetime, counts: Counts) -> None:
     if taken is None:
         return
     notice, version = taken
+    made, outcome = _tried(desk, notice, now)
+    for _ in range(1, MOST_MAKINGS):
+        if outcome != Withheld(MORE_KNOWN):
+            break
+        made, outcome = _tried(desk, notice, now)
+    if outcome == Withheld(MORE_KNOWN):
+        outcome = Refused("more about the client keeps coming in while its mail is made", permanent=False)
+    _record(desk.book, notice, version, _event(desk.book, notice, made.used(outcome), outcome, now), counts)
+
+
+def _tried(desk: _Desk, notice: Notice, now: datetime) -> "tuple[_Made, Outcome]":
+    """One mail made and handed over, if it is still wanted and still true right before the message goes."""
     made = _made(desk, notice, now)
     if isinstance(made.mail, Mail):
-        outcome = desk.transport.send(made.mail, lambda: made.why_not(desk.cursor, notice))
-    else:
-        outcome = made.mail
-    _record(desk.book, notice, version, _event(desk.book, notice, made.to, outcome, now), counts)
+        return made, desk.transport.send(made.mail, lambda: made.why_not(desk.cursor, notice))
+    return made, made.mail
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A mail or why there is none, the addresses it is for, and whom to ask whether it is still wanted on its day."""
+    """A mail or why there is none, what was said of where it goes, and whom to ask whether it is still wanted on its day."""
 
     mail: Mail | Outcome
-    to: Sequence[str] = ()
+    said: Sequence[str] = ()
     question: Question | None = None
     day: date = date.min
 
+    def used(self, outcome: Outcome) -> Sequence[str]:
+        """Where it went; of what did not go all that was said, so that it is seen when something else is."""
+        return self.mail.to if isinstance(outcome, Sent) and isinstance(self.mail, Mail) else self.said
+
     def why_not(self, cursor: Cursor[Any], notice: Notice) -> str | None:
-        return None if self.question is None else self.question.why_not(cursor, notice, self.day)
+        if self.question is None:
+            return None
+        reason = self.question.why_not(cursor, notice, self.day)
+        return reason or (MORE_KNOWN if self.question.knows_more(cursor, notice) else None)
 
 
 def _made(desk: _Desk, notice: Notice, now: datetime) -> _Made:
     """The mail, or why there is none: one notice that cannot be made must not stop the others.
 
-    It goes to where the client's bills go now: an address that was replaced since the claim is not written to.
+    It goes to where the client's bills go now: an address that was replaced since the claim is not written to. One that is
+    replaced while the server is asked keeps the message back, and the mail is made anew.
     """
     book, office = desk.book, desk.office
     said: list[str] = []
@@ -179,7 +201,8 @@ def _made(desk: _Desk, notice: Notice, now: datetime) -> _Made:
         said = addresses(book.keyring, read.facts.clients.get(notice.client_id))
         to, day = addresses_of(said), sent_on(notice, read.facts.days)
         if not to.good:
-            return _Made(Refused(f"{NO_MAILBOX} {', '.join(to.bad)}", permanent=True) if to.bad else Withheld(NO_ADDRESS), said)
+            none = Refused(f"{NO_MAILBOX} {', '.join(to.bad)}", permanent=True, for_address=True)
+            return _Made(none if to.bad else Withheld(NO_ADDRESS), said)
         content = contents_of(read.facts, book.keyring, office.printer, notice, office.pay_url(notice))
         envelope = Envelope(
             from_name=content.from_name,
@@ -190,7 +213,7 @@ def _made(desk: _Desk, notice: Notice, now: datetime) -> _Made:
             at=now,
             day=notice.claimed_on,
         )
-        return _Made(mail_of(content.letter, envelope, content.attached), to.good, read.question, day)
+        return _Made(mail_of(content.letter, envelope, content.attached), said, read.question, day)
     except NotThere as error:
         return _Made(Refused(str(error), permanent=True), said)
     except (NotPrinted, *CANNOT_BE_READ) as error:
@@ -219,10 +242,11 @@ def _event(book: Book, notice: Notice, to: Sequence[str], outcome: Outcome, now:
         case Unknown(reason) if tries < outbox.MOST_TRIES:
             return lambda id_: NoticeUnknown(event_id=id_, **about, tries=tries, reason=sealed(reason))
         case Unknown(reason):
-            return lambda id_: NoticeFailed(event_id=id_, **about, tries=tries, permanent=True, reason=sealed(reason), to=used)
-        case Refused(reason, permanent):
-            final = permanent or tries >= outbox.MOST_TRIES
-            return lambda id_: NoticeFailed(event_id=id_, **about, tries=tries, permanent=final, reason=sealed(reason), to=used)
+            about |= {"permanent": True, "for_address": False}
+            return lambda id_: NoticeFailed(event_id=id_, **about, tries=tries, reason=sealed(reason), to=used)
+        case Refused(reason, permanent, for_address):
+            about |= {"permanent": permanent or tries >= outbox.MOST_TRIES, "for_address": for_address}
+            return lambda id_: NoticeFailed(event_id=id_, **about, tries=tries, reason=sealed(reason), to=used)
 
 
 def _record(book: Book, notice: Notice, version: int, make: Callable[[str], Result], counts: Counts) -> None:

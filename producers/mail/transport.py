@@ -42,10 +42,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The server did not take it; for good where `permanent`."""
+    """The server did not take it; for good where `permanent`. `for_address`: it is none of the mail's fault, nor of ours."""
 
     reason: str
     permanent: bool
+    for_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +231,10 @@ class Smtp:
             if code not in (250, 251):
                 if code < 500:
                     # All wait for one: a mail that went to some is not sent to them again.
-                    return self._refused("an address", code, text)
+                    return self._refused("an address", code, text, for_address=True)
                 refused.append(to)
         if len(refused) == len(mail.to):
-            return self._refused("every address", code, text)
+            return self._refused("every address", code, text, for_address=True)
         reason = why_not()
         if reason is not None:
             return Withheld(reason)
@@ -261,11 +262,11 @@ class Smtp:
         self.close()
         return Unknown(f"the server answered with no SMTP: {_said(text)}")
 
-    def _refused(self, what: str, code: int, text: bytes, *, permanent: bool | None = None) -> Refused:
+    def _refused(self, what: str, code: int, text: bytes, *, permanent: bool | None = None, for_address: bool = False) -> Refused:
         if code in (-1, 421):  # it has closed the link, or talks in riddles
             self.close()
         final = 500 <= code < 600 if permanent is None else permanent
-        return Refused(f"the server refused {what}: {code} {_said(text)}", final)
+        return Refused(f"the server refused {what}: {code} {_said(text)}", final, for_address)
 
 
 def _told(error: Exception) -> str:

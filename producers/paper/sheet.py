@@ -50,7 +50,8 @@ def sheet_of(
     """The sheet of an issued document (`projections.documents`) between the parties of its day.
 
     `pay_url` is where the client can pay it online: printed as a link with a QR code, on invoices only. Of one that was
-    voided, `voided_by` is the credit note that took it back: it says so, and asks for nothing.
+    voided, `voided_by` is the credit note that took it back. A document is printed as it was issued but for two things that
+    happen to it later: one that was voided or written off says so, and asks for nothing.
     """
     credit = document["kind"] == "credit_note"
     currency = document["currency"]
@@ -81,7 +82,8 @@ def sheet_of(
         "closing": closing,
         "together": len(taxes) <= MOST_TAXES and _letters([closing, wordings]) <= A_FEW_LINES,
     }
-    payable = document["total_minor"] > 0 and voided_by is None and pay_url is not None and _is_web_address(pay_url)
+    asks = document["total_minor"] > 0 and voided_by is None and not _is_given_up(document)
+    payable = asks and pay_url is not None and _is_web_address(pay_url)
     pictures = {
         "paper": paper_of(provider),
         "logo": logo_of(provider.logo) if provider is not None and provider.logo else None,
@@ -223,6 +225,8 @@ def _closing(
         return {**none, "heading": "Credit", "text": [f"{credited} is credited to your account.", NOTHING]}
     if voided_by is not None:
         return {**none, "heading": "Voided", "text": [f"Voided by {voided_by}.", NOTHING]}
+    if _is_given_up(document):
+        return {**none, "heading": "Written off", "text": ["What was still open of this invoice was written off.", NOTHING]}
     if document["total_minor"] == 0:
         return {**none, "heading": "Payment", "text": [NOTHING]}
     text = f"Please pay {figures.money(document['total_minor'], document['currency'])} by {figures.day(document['due_on'])}."
@@ -232,6 +236,10 @@ def _closing(
         "bank": bank_of(provider),
         "reference": document["number"],
     }
+
+
+def _is_given_up(document: dict[str, Any]) -> bool:
+    return bool(document["status"] == "written_off")
 
 
 def _is_web_address(url: str) -> bool:

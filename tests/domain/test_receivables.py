@@ -113,8 +113,8 @@ def test_refund_takes_the_unapplied_rest_first_then_the_newest_allocation() -> N
 
 def test_more_cannot_go_back_than_came() -> None:
     account = settle([invoice("A", 100)], [paid("p", 100, 5)], [back("r1", "p", 80, 8), back("r2", "p", 80, 9)])
-    assert (open_of(account), account.excess) == ({"A": 100}, {("return", "r2"): 60})
-    assert settle([], [], [back("r", "never", 5, 8)]).excess == {("return", "r"): 5}
+    assert (open_of(account), account.excess) == ({"A": 100}, {("return", "r2/p"): 60})
+    assert settle([], [], [back("r", "never", 5, 8)]).excess == {("return", "r/never"): 5}
 
 
 def test_return_dated_before_its_payment_follows_it() -> None:
@@ -128,6 +128,33 @@ def test_credit_note_pays_what_it_corrects_and_nothing_else_unasked() -> None:
     assert (open_of(account), account.unapplied_minor) == ({"A": 100}, 30)
     account = settle([invoice("A", 100), invoice("B", 100), credit_note("CN", 120, 5, "A", "B")])
     assert open_of(account) == {"A": 40, "B": 40}, "each line pays the invoice it corrects"
+
+
+@pytest.mark.parametrize(
+    ("paid_minor", "credited", "given_up", "owed_to_client"),
+    [(0, 100, 0, 0), (60, 100, 0, 60), (60, 30, 10, 0), (60, 40, 0, 0), (60, 50, 0, 10), (100, 100, 0, 100)],
+)
+@pytest.mark.parametrize("credit_first", [False, True])
+def test_credit_takes_the_place_of_what_was_given_up_and_never_of_money(
+    paid_minor: int, credited: int, given_up: int, owed_to_client: int, credit_first: bool
+) -> None:
+    """Of 100 nobody is owed more than was paid: what was given up is claimed again as far as it is taken back."""
+    note = credit_note("CN", credited, 5 if credit_first else 25, "A")
+    payments = [paid("p1", paid_minor, 2)] if paid_minor else []
+    write_offs = [WrittenOff(number="A", amount_minor=100 - paid_minor, written_off_on=day(20))] if paid_minor < 100 else []
+    account = settle([invoice("A", 100), note], payments, (), write_offs)
+    item = account.items["A"]
+    assert (item.written_off_minor, item.outstanding_minor, account.unapplied_minor) == (given_up, 0, owed_to_client)
+    assert sum(one.amount_minor for one in account.movements) == account.outstanding_minor - account.unapplied_minor
+    assert account.excess == ({("write_off", "A"): 100 - paid_minor - given_up} if write_offs else {})
+    assert item.settled_on is not None
+
+
+def test_credit_of_one_invoice_leaves_what_was_given_up_of_another() -> None:
+    write_offs = [WrittenOff(number="B", amount_minor=100, written_off_on=day(3))]
+    documents = [invoice("A", 100), invoice("B", 100), credit_note("CN", 100, 5, "A")]
+    account = settle(documents, [paid("p", 100, 2, "A")], (), write_offs)
+    assert (account.items["B"].written_off_minor, account.unapplied_minor) == (100, 100)
 
 
 def test_write_off_takes_no_more_than_is_open_whatever_was_paid_before() -> None:

@@ -1,16 +1,21 @@
 """What is said on which day, and why not: tables, and laws over any policy and any days of an outage."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.client_account import ReminderPolicySet, StatementSchedule
-from domain.reminder_policy import NO_STATEMENT, Policy, policy_of, statement_day, statement_days, statement_rule
+from domain.client_account import StatementSchedule
+from domain.reminder_policy import (
+    NO_STATEMENT,
+    Policy,
+    is_next_nearer,
+    statement_day,
+)
 from domain.reminders import Account, Bill, Client, ahead, message_id, planned, why_not
-from tests.saying import say
 
 ISSUED, DUE = date(2026, 5, 1), date(2026, 5, 31)
 ON_31ST = StatementSchedule(day_of_month=31, weekday=None)
@@ -39,67 +44,6 @@ def sent(found: Client, day: date) -> list[str]:
     return [one.notice_id for one in planned(found, day) if one.why_not is None]
 
 
-def policy(client_id: str = "*", **given: Any) -> ReminderPolicySet:
-    made: ReminderPolicySet = say("ReminderPolicySet", client_id=client_id, **given)
-    return made
-
-
-# ---- policies ----
-
-
-def test_policy_inherits_field_by_field_and_nobodys_word_is_the_default() -> None:
-    everybodys = policy(due_offsets_days=[7, -3, 7], minimum_balance_minor=500, statement={"day_of_month": 1, "weekday": None})
-    own = policy("acme", minimum_balance_minor=0, new_invoice=False)
-    found = policy_of([everybodys], [own])
-    assert (found.new_invoice, found.due_offsets_days, found.minimum_balance_minor, found.opted_out) == (False, (-3, 7), 0, False)
-    assert dict(found.stated) == {
-        "new_invoice": "acme", "statement": "*", "due_offsets_days": "*", "minimum_balance_minor": "acme", "opted_out": "",
-    }  # fmt: skip
-    nobodys = policy_of([], [])
-    assert (nobodys.new_invoice, nobodys.statement, nobodys.due_offsets_days, nobodys.opted_out) == (
-        True,
-        NO_STATEMENT,
-        (),
-        False,
-    )
-
-
-def test_empty_list_and_empty_schedule_are_words_of_their_own() -> None:
-    everybodys = policy(due_offsets_days=[7], statement={"day_of_month": 1, "weekday": None})
-    own = policy("acme", due_offsets_days=[], statement={"day_of_month": None, "weekday": None})
-    found = policy_of([everybodys], [own])
-    assert (found.due_offsets_days, statement_rule(found.statement)) == ((), None)
-
-
-def test_last_revision_counts_whatever_came_first() -> None:
-    later = datetime(2026, 6, 1, tzinfo=UTC)
-    states = [policy(revision=2, due_offsets_days=[2]), policy(revision=1, due_offsets_days=[1], at=later)]
-    assert policy_of(states, []) == policy_of(list(reversed(states)), [])
-    assert policy_of(states, []).due_offsets_days == (2,)
-    assert policy_of([policy(due_offsets_days=[9_999, -400, 5])], []).due_offsets_days == (5,), "more than a year off"
-
-
-@pytest.mark.parametrize(
-    ("schedule", "day", "expected"),
-    [
-        (ON_31ST, date(2026, 2, 28), date(2026, 2, 28)),
-        (ON_31ST, date(2028, 2, 28), date(2028, 1, 31)),
-        (ON_31ST, date(2026, 6, 30), date(2026, 6, 30)),
-        (ON_31ST, date(2026, 7, 30), date(2026, 6, 30)),
-        (StatementSchedule(day_of_month=1, weekday=None), date(2026, 1, 1), date(2026, 1, 1)),
-        (StatementSchedule(day_of_month=2, weekday=None), date(2026, 1, 1), date(2025, 12, 2)),
-        (FRIDAYS, date(2026, 5, 29), date(2026, 5, 29)),
-        (FRIDAYS, date(2026, 5, 28), date(2026, 5, 22)),
-        (StatementSchedule(day_of_month=None, weekday=1), date(2026, 5, 31), date(2026, 5, 25)),
-        (NO_STATEMENT, date(2026, 5, 31), None),
-        (StatementSchedule(day_of_month=32, weekday=None), date(2026, 5, 31), None),
-        (StatementSchedule(day_of_month=None, weekday=8), date(2026, 5, 31), None),
-    ],
-)
-def test_statement_day(schedule: StatementSchedule, day: date, expected: date | None) -> None:
-    assert statement_day(schedule, day) == expected
-
-
 # ---- new documents ----
 
 
@@ -107,9 +51,50 @@ def test_new_document_is_told_for_fourteen_days_and_once() -> None:
     found = client(bill(), bill("C-1", credit_note=True, outstanding_minor=0))
     assert said(found, ISSUED) == {"new_invoice/A-1": None, "new_invoice/C-1": None}
     assert said(found, ISSUED + timedelta(days=13)) == {"new_invoice/A-1": None, "new_invoice/C-1": None}
-    assert said(found, ISSUED + timedelta(days=14)) == {}
+    assert said(found, ISSUED + timedelta(days=14)) == {"new_invoice/A-1": "missed", "new_invoice/C-1": "missed"}
     assert said(found, ISSUED - timedelta(days=1)) == {}, "not before its own date"
     assert said(client(bill(), told=frozenset(["new_invoice/A-1"])), ISSUED) == {}
+
+
+LATE = ISSUED + timedelta(days=14)
+QUIET = Policy(new_invoice=False)
+
+
+def test_missed_document_is_listed_until_it_is_paid_and_a_credit_note_for_sixty_days() -> None:
+    found = client(bill(), bill("C-1", credit_note=True, outstanding_minor=0))
+    assert said(found, ISSUED + timedelta(days=59)) == {"new_invoice/A-1": "missed", "new_invoice/C-1": "missed"}
+    assert said(found, ISSUED + timedelta(days=60)) == {"new_invoice/A-1": "missed"}
+    assert said(found, ISSUED + timedelta(days=900)) == {"new_invoice/A-1": "missed"}
+    assert sent(found, LATE) == [], "nobody is mailed years after somebody switches on"
+    assert [one.notice_id for one in planned(found, LATE, missed=True) if one.why_not is None] == [
+        "new_invoice/A-1", "new_invoice/C-1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (client(bill(outstanding_minor=0)), {}),
+        (client(bill(voided=True)), {}),
+        (client(bill(), policy=QUIET), {}),
+        (client(bill(), policy=Policy(opted_out=True)), {}),
+        (client(bill(), told=frozenset(["new_invoice/A-1"])), {}),
+        (client(bill(), told=frozenset(["due/A-1/-3/2026-05-31"])), {}),
+        (client(bill(), policy=Policy(due_offsets_days=(-20,))), {"due/A-1/-20/2026-05-31": None}),
+        (
+            client(bill(), policy=Policy(due_offsets_days=(-20,), minimum_balance_minor=101)),
+            {"new_invoice/A-1": "missed", "due/A-1/-20/2026-05-31": "below_minimum"},
+        ),
+        (client(bill(), has_address=False), {"new_invoice/A-1": "no_address"}),
+    ],
+)
+def test_what_is_not_missed(found: Client, expected: dict[str, str | None]) -> None:
+    """Not what was paid or taken back, what nobody was to be told of, nor what a reminder brings or brought, with the PDF."""
+    assert said(found, LATE) == expected
+
+
+def test_document_that_was_taken_back_is_not_told() -> None:
+    assert said(client(bill(voided=True)), ISSUED) == {"new_invoice/A-1": "voided"}
 
 
 def test_number_is_quoted_so_that_no_two_notices_can_meet() -> None:
@@ -146,7 +131,7 @@ def test_latest_rule_that_applies_is_the_one(days: int, expected: str | None) ->
 
 
 def test_reminder_before_the_due_date_is_not_caught_up_after_it() -> None:
-    found = client(bill(), policy=Policy(due_offsets_days=(-3,)))
+    found = client(bill(), policy=Policy(new_invoice=False, due_offsets_days=(-3,)))
     assert said(found, DUE) == {"due/A-1/-3/2026-05-31": None}
     assert said(found, DUE + timedelta(days=1)) == {}
 
@@ -158,9 +143,10 @@ def test_no_rule_reaches_back_behind_the_issue_of_its_invoice() -> None:
 
 def test_after_a_later_reminder_no_earlier_one_comes_back() -> None:
     told = frozenset(["due/A-1/+14/2026-05-31"])
-    found = client(bill(), policy=Policy(due_offsets_days=(3, 7)), told=told)
+    found = client(bill(), policy=Policy(new_invoice=False, due_offsets_days=(3, 7)), told=told)
     assert said(found, DUE + timedelta(days=20)) == {}
-    other_due_date = client(bill(due_on=DUE + timedelta(days=1)), policy=Policy(due_offsets_days=(3,)), told=told)
+    rules = Policy(new_invoice=False, due_offsets_days=(3,))
+    other_due_date = client(bill(due_on=DUE + timedelta(days=1)), policy=rules, told=told)
     assert said(other_due_date, DUE + timedelta(days=20)) == {"due/A-1/+3/2026-06-01": None}
 
 
@@ -173,8 +159,8 @@ def test_after_a_later_reminder_no_earlier_one_comes_back() -> None:
         (client(bill(), policy=RULES, pending=True), "payment_pending"),
         (client(bill(pending=True), policy=RULES), "payment_pending"),
         (client(bill(charged_back=True), policy=RULES), "charged_back"),
-        (client(bill(), policy=Policy(due_offsets_days=(0,), minimum_balance_minor=101)), "below_minimum"),
-        (client(bill(), policy=Policy(due_offsets_days=(0,), minimum_balance_minor=100)), None),
+        (client(bill(), policy=Policy(new_invoice=False, due_offsets_days=(0,), minimum_balance_minor=101)), "below_minimum"),
+        (client(bill(), policy=Policy(new_invoice=False, due_offsets_days=(0,), minimum_balance_minor=100)), None),
         (client(bill(), policy=Policy(due_offsets_days=(0,), opted_out=True)), "opted_out"),
         (client(bill(), policy=RULES, has_address=False), "no_address"),
     ],
@@ -185,9 +171,8 @@ def test_why_nobody_is_reminded(found: Client, reason: str | None) -> None:
 
 
 def test_minimum_is_compared_with_all_that_is_to_be_paid() -> None:
-    found = client(
-        bill(), bill("A-2", due_on=DUE + timedelta(days=30)), policy=Policy(due_offsets_days=(0,), minimum_balance_minor=200)
-    )
+    rules = Policy(new_invoice=False, due_offsets_days=(0,), minimum_balance_minor=200)
+    found = client(bill(), bill("A-2", due_on=DUE + timedelta(days=30)), policy=rules)
     assert said(found, DUE) == {"due/A-1/+0/2026-05-31": None}
 
 
@@ -208,6 +193,45 @@ def test_statement_is_for_the_last_day_and_not_for_one_before_it_was_asked_for()
     new = Policy(new_invoice=False, statement=ON_31ST, statement_since=date(2026, 7, 1))
     assert said(client(bill(), policy=new), date(2026, 7, 2)) == {}
     assert said(client(bill(), policy=new), date(2026, 7, 31)) == {"statement/GBP/2026-07-31": None}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "day", "expected"),
+    [
+        (ON_31ST, date(2026, 7, 15), {"statement/GBP/2026-06-30": None}),  # 15 days since, 16 to go
+        (ON_31ST, date(2026, 7, 16), {"statement/GBP/2026-06-30": "overtaken"}),
+        (ON_31ST, date(2026, 7, 30), {"statement/GBP/2026-06-30": "overtaken"}),
+        (ON_31ST, date(2026, 7, 31), {"statement/GBP/2026-07-31": None}),
+        (FRIDAYS, date(2026, 6, 8), {"statement/GBP/2026-06-05": None}),  # Monday
+        (FRIDAYS, date(2026, 6, 9), {"statement/GBP/2026-06-05": "overtaken"}),  # Tuesday
+    ],
+)
+def test_missed_statement_waits_for_the_next_one_once_that_is_nearer(
+    schedule: StatementSchedule, day: date, expected: dict[str, str | None]
+) -> None:
+    found = client(bill(), policy=Policy(new_invoice=False, statement=schedule))
+    assert said(found, day) == expected
+    ((notice_id, reason),) = expected.items()
+    assert why_not(found, notice_id, "GBP", None, day) == reason
+
+
+@given(schedule=st.sampled_from([ON_31ST, FRIDAYS]), days=st.sets(st.integers(0, 200), min_size=1))
+def test_two_statements_are_never_closer_than_half_a_schedule(schedule: StatementSchedule, days: set[int]) -> None:
+    told: dict[str, date] = {}
+    for day in sorted(days):
+        on = DUE + timedelta(days=day)
+        now = client(bill(), policy=Policy(new_invoice=False, statement=schedule), told=frozenset(told))
+        told |= dict.fromkeys(sent(now, on), on)
+    days_told = list(told.values())
+    least = 14 if schedule is ON_31ST else 4
+    assert all((later - one).days >= least for one, later in pairwise(days_told))
+
+
+def test_account_has_missed_no_statement_of_before_it_began() -> None:
+    account = Account(outstanding_minor=100, began_on=date(2026, 7, 3), moved_on=date(2026, 7, 3))
+    found = client(policy=Policy(statement=ON_31ST), accounts={"GBP": account})
+    assert said(found, date(2026, 7, 5)) == {}
+    assert said(found, date(2026, 7, 31)) == {"statement/GBP/2026-07-31": None}
 
 
 @pytest.mark.parametrize(
@@ -289,7 +313,8 @@ def test_any_outage_misses_at_most_the_statements_before_the_latest(schedule: St
         assert all(one == f"statement/GBP/{statement_day(schedule, on)}" for one in new)
         told += new
     assert told == sorted(set(told))
-    stated = {statement_day(schedule, DUE + timedelta(days=day)) for day in days} - {None}
+    reached = [(statement_day(schedule, on), on) for on in (DUE + timedelta(days=day) for day in days)]
+    stated = {last for last, on in reached if last is not None and not is_next_nearer(schedule, last, on)}
     assert len(told) == len(stated)
 
 
@@ -310,12 +335,3 @@ def test_what_the_calendar_foresees_is_what_is_said_on_that_day(
         happened |= {(on, one) for one in new}
         told |= new
     assert happened == foreseen
-
-
-@given(schedule=schedules, day=st.integers(0, 1_000))
-def test_statement_days_are_the_days_that_are_their_own_last(schedule: StatementSchedule, day: int) -> None:
-    start = date(2026, 1, 1) + timedelta(days=day)
-    found = list(statement_days(schedule, start, start + timedelta(days=62)))
-    assert all(start < one and statement_day(schedule, one) == one for one in found)
-    assert found == sorted(set(found))
-    assert (statement_rule(schedule) is None) == (found == [])

@@ -62,7 +62,7 @@ histories = st.tuples(
     ),
     st.lists(
         st.builds(back, st.sampled_from([f"r{n}" for n in range(6)]), st.sampled_from(payments[:8]), instants, amounts),
-        min_size=2, unique_by=lambda one: one.refund,
+        min_size=2, unique_by=lambda one: (one.refund, one.payment),
     ),
     st.lists(
         st.builds(lambda n, a, d: GivenUp(number=n, currency="GBP", amount=a, on=d), numbers, amounts, days),

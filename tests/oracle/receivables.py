@@ -134,19 +134,17 @@ def standing(client: str, said: Sequence[Said], as_of: date = date.max) -> Clien
     returns: dict[str, Return] = {}
     unowned: dict[str, Payment] = {}
     returned_by_nobody: dict[str, Return] = {}
-    for one in sorted((one for one in said if isinstance(one, Payment | Return)), key=lambda one: (one.said_at, one.event_id)):
-        # Of several statements of one thing the earliest stands.
+    for one in sorted((one for one in said if isinstance(one, Payment | Return)), key=standing_first):
+        # Of several statements of one thing the earliest that can be true stands. A return is one of its payment.
         if isinstance(one, Payment):
             (payments if one.client == client else unowned).setdefault(one.payment, one)
         else:
-            (returns if one.client == client else returned_by_nobody).setdefault(one.refund, one)
+            (returns if one.client == client else returned_by_nobody).setdefault(_name(one), one)
     for name, back in returned_by_nobody.items():
         if not _is_of(back, payments.get(back.payment), unowned.get(back.payment)):
             waiting["refund of nobody", name] = "unmatched_payment"
         elif name not in returns:
             returns[name] = back
-        elif returns[name].payment != back.payment:
-            waiting["refund of nobody", name] = "unmatched_payment"
     use_credit = max(states, key=lambda one: one.revision).use_credit if states else False
     currency_of = {one.number: one.currency for one in documents}
 
@@ -161,15 +159,15 @@ def standing(client: str, said: Sequence[Said], as_of: date = date.max) -> Clien
     for back in returns.values():
         of = payments.get(back.payment)
         if of is None:
-            waiting["refund", back.refund] = "unmatched_payment"
-        elif back.amount < 0 or back.at > back.said_at + timedelta(days=1):
-            waiting["refund", back.refund] = "impossible_value"
+            waiting["refund", _name(back)] = "unmatched_payment"
+        elif not can_be_true(back):
+            waiting["refund", _name(back)] = "impossible_value"
         elif back.currency is not None and back.currency != of.currency:
-            waiting["refund", back.refund] = "wrong_currency"
+            waiting["refund", _name(back)] = "wrong_currency"
         elif back.payment in counted:
             went_back.append(back)
         else:
-            waiting["refund", back.refund] = "unmatched_payment"
+            waiting["refund", _name(back)] = "unmatched_payment"
 
     accounts: dict[str, Standing] = {}
     for currency in {one.currency for one in documents} | {one.currency for one, _ in counted.values()}:
@@ -179,15 +177,31 @@ def standing(client: str, said: Sequence[Said], as_of: date = date.max) -> Clien
     return Client(accounts, waiting)
 
 
+def can_be_true(one: Payment | Return) -> bool:
+    """Money that was charged, of which the surcharge is a part, or that went back; and nobody tells of it before it moved."""
+    if one.at > one.said_at + timedelta(days=1):
+        return False
+    return one.charged > 0 and 0 <= one.surcharge <= one.charged if isinstance(one, Payment) else one.amount >= 0
+
+
+def standing_first(one: Payment | Return) -> tuple[bool, datetime, str]:
+    """The order in which statements of one thing stand: what cannot be true only where nothing else was said."""
+    return not can_be_true(one), one.said_at, one.event_id
+
+
+def _name(one: Return) -> str:
+    return f"{one.refund}/{one.payment}"
+
+
 def _is_of(back: Return, mine: Payment | None, nobodys: Payment | None) -> bool:
     """Whether what went back of nobody's money is of the client's payment: the same that was nobody's, where that was said."""
-    if mine is None or back.currency not in (None, mine.currency):
+    if mine is None or not can_be_true(mine) or back.currency not in (None, mine.currency):
         return False
     return nobodys is None or (nobodys.charged, nobodys.currency) == (mine.charged, mine.currency)
 
 
 def _why_not(one: Payment, currency_of: dict[str, str], known: bool) -> str | None:
-    if not 0 <= one.surcharge <= one.charged or one.at > one.said_at + timedelta(days=1):
+    if not can_be_true(one):
         return "impossible_value"
     if not known:
         return "unknown_client"
@@ -226,7 +240,7 @@ def _steps(
             came = own[back.payment][0].at
             # Money cannot go back before it came.
             day, at = max((_day(back.at, states), back.at), (_day(came, states), came))
-            steps.append(((max(day, _day(came, states)), 4, max(at, came), 2, back.refund), back))
+            steps.append(((max(day, _day(came, states)), 4, max(at, came), 2, back.refund, back.payment), back))
     return [(place[0], one) for place, one in sorted(steps, key=lambda step: step[0])]
 
 
@@ -247,6 +261,7 @@ def _account(
             note = ("credit_note", step.number)
             account.came[note], instants[note] = -step.total, datetime(day.year, day.month, day.day, tzinfo=UTC)
             for number, amount in step.takes_back:
+                _need_not_be_given_up(account, note, number, amount, waiting)
                 _pay(account, note, number, amount, day)
         elif isinstance(step, GivenUp):
             if step.amount > (account.owed(step.number) if step.number in account.invoices else 0):
@@ -283,12 +298,26 @@ def _pay(account: Standing, source: tuple[str, str], number: str, most: int | No
         account.paid.append((source, number, amount, day))
 
 
+def _need_not_be_given_up(
+    account: Standing, note: tuple[str, str], number: str, amount: int, waiting: dict[tuple[str, str], str]
+) -> None:
+    """A write-off counts as posted (K2), not as paid: what is credited takes the place of what was given up, never of money.
+
+    Of what a credit takes back of an invoice the open part comes first, then the part given up; only what is left after both
+    was paid by somebody, and is credit.
+    """
+    to_place = min(amount, account.left(note))
+    while number in account.invoices and account.given_up.get(number, 0) > 0 and account.owed(number) < to_place:
+        account.given_up[number] -= 1
+        waiting["write_off", number] = "impossible_value"
+
+
 def _give_back(account: Standing, one: Return, day: date, waiting: dict[tuple[str, str], str]) -> None:
     """The unapplied rest first, then the newest allocation; what is more than is left of the payment waits."""
     source = ("payment", one.payment)
     charged = account.charged[one.payment]
     if account.whole_back.get(one.payment, 0) + one.amount > charged:
-        waiting["refund", one.refund] = "impossible_value"
+        waiting["refund", _name(one)] = "impossible_value"
     account.whole_back[one.payment] = min(account.whole_back.get(one.payment, 0) + one.amount, charged)
     # What went back of the surcharge is nothing to the client's balance.
     amount = min(one.amount, account.came[source] - account.back.get(one.payment, 0))

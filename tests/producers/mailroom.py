@@ -106,6 +106,9 @@ class Unasked:
     def fresh(self, _cursor: Any, _notice: Notice) -> bool:
         return True
 
+    def knows_more(self, _cursor: Any, _notice: Notice) -> bool:
+        return False
+
     def why_not(self, _cursor: Any, _notice: Notice, _day: date) -> None:
         return None
 

@@ -36,7 +36,7 @@ def document(lines: Sequence[dict[str, Any]], **given: Any) -> dict[str, Any]:
     return {
         "number": "INV-000012", "kind": "invoice" if net + tax >= 0 else "credit_note", "client_id": "acme", "currency": "GBP",
         "issued_on": date(2026, 5, 31), "due_on": date(2026, 6, 30), "net_minor": net, "tax_minor": tax,
-        "total_minor": net + tax, "lines": list(lines), **given,
+        "total_minor": net + tax, "status": "open", "lines": list(lines), **given,
     }  # fmt: skip
 
 

@@ -79,6 +79,21 @@ def test_a_credit_note_is_called_one_and_asks_for_nothing() -> None:
     assert not re.search(r"Due|Invoice\n|Please|Bank", text)
 
 
+def test_an_invoice_that_was_voided_says_by_what_and_asks_for_nothing() -> None:
+    text = said(render(DOCUMENTS["mixed signs"], parties(), clear, pay_url="https://pay.example/x", voided_by="CN-000007"))
+    assert "Voided by CN-000007" in text
+    assert "Voided by CN-000007. There is nothing to pay." in " ".join(text.split())
+    assert not re.search(r"Please|Bank|Due|pay\.example", text)
+
+
+def test_an_invoice_that_was_written_off_says_so_and_asks_for_nothing() -> None:
+    given_up = {**DOCUMENTS["mixed signs"], "status": "written_off"}
+    text = " ".join(said(render(given_up, parties(), clear, pay_url="https://pay.example/x")).split())
+    assert "Written off What was still open of this invoice was written off. There is nothing to pay." in text
+    assert not re.search(r"Please|Bank|pay\.example", text)
+    assert "Total GBP 135.00" in text, "as issued"
+
+
 def test_an_invoice_of_nothing_asks_for_nothing() -> None:
     text = printed(DOCUMENTS["nothing to pay"])
     assert "Total GBP 0.00" in text

@@ -114,7 +114,7 @@ def test_refund_and_chargeback_open_what_was_settled(office: Office) -> None:
     assert standing(office)[1] == ("INV-000002", "partly_paid", 2_000)
     returned(office, "r2", "p1", 30_000, "PaymentChargedBack")
     assert [owed for *_, owed in standing(office)] == [12_000, 12_000]
-    assert waiting(office) == [("acme", "refund", "r2", "impossible_value")]
+    assert waiting(office) == [("acme", "refund", "r2/p1", "impossible_value")]
     office.assert_settled()
 
 
@@ -140,7 +140,7 @@ def test_refund_in_another_currency_and_money_of_tomorrow_wait(office: Office) -
     office.take([refund])
     pay(office, "p2", 12_000, 2, month=9, at=datetime(2026, 5, 20, tzinfo=UTC))
     assert waiting(office) == [
-        ("acme", "payment", "p2", "impossible_value"), ("acme", "refund", "r1", "wrong_currency"),
+        ("acme", "payment", "p2", "impossible_value"), ("acme", "refund", "r1/p1", "wrong_currency"),
     ]  # fmt: skip
     assert owed(office, MAY) == [(12_000, 12_000, 12_000, 0)]
 

@@ -15,10 +15,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from projections.balances import balances
 from tests.budget import budget
 from tests.evidence import saw
-from tests.oracle.receivables import NOBODY, Client, Document, GivenUp, Payment, Return, Said, Terms, standing
+from tests.oracle.receivables import (
+    NOBODY,
+    Client,
+    Document,
+    GivenUp,
+    Payment,
+    Return,
+    Said,
+    Terms,
+    can_be_true,
+    standing,
+    standing_first,
+)
 from tests.oracle.story import Story
 from tests.projections.office import Office, differing
 from tests.projections.till import Till, sums
+from tests.unshrunk import PHASES
 
 MARCH = date(2026, 3, 1)
 LONG_AGO = date(2025, 1, 1)
@@ -57,6 +70,7 @@ class Money(RuleBasedStateMachine):
         self.said: list[Said] = []
         self.today = MARCH
         self.followed = True
+        self.checked = 0
         self.issued: list[Document] = []
         self.paid: list[Payment] = []
         self.revision = 0
@@ -148,6 +162,14 @@ class Money(RuleBasedStateMachine):
         self.paid.append(one)
         self.tell(one)
 
+    @precondition(lambda self: len(self.issued) < len(NUMBERS))
+    @rule(rest=minor, total=minor, hour=hours, currency=currencies)
+    def pay_ahead(self, rest: int, total: int, hour: int, currency: str) -> None:
+        """More than all that can be open, naming an invoice that is issued only then."""
+        amount = rest + sum(one.total for one in self.issued if one.currency == currency)
+        self.pay(f"q{len(self.said):03}", amount, 0, [0], (hour, -1), currency, "own")
+        self.issue(total, -1, 5, currency)
+
     @precondition(lambda self: any(one.client == NOBODY for one in self.paid))
     @rule(data=st.data())
     def find_whose_it_is(self, data: st.DataObject) -> None:
@@ -208,8 +230,9 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def accounts_are_those_of_the_rules(self) -> None:
-        if not self.followed or not self.said:
+        if not self.followed or self.checked == len(self.said):
             return
+        self.checked = len(self.said)
         rows = self.till.rows()
         assert rows == self.till.settled_whole(), "carried on is not what it is settled anew"
         oracle = standing("own", self.said)
@@ -290,14 +313,14 @@ def _waiting(said: list[Said], own: Client) -> list[tuple[str, str, str]]:
                       for mine in (True, False))  # fmt: skip
     for id_, one in nobodys.items():
         mine = owned.get(id_)
-        if mine is None or (mine.charged, mine.currency) != (one.charged, one.currency):
+        if mine is None or not can_be_true(mine) or (mine.charged, mine.currency) != (one.charged, one.currency):
             found.append(("payment", f"-{id_}", "unmatched_payment"))
     return sorted(found)
 
 
 def _first(payments: list[Payment]) -> dict[str, Payment]:
     found: dict[str, Payment] = {}
-    for one in sorted(payments, key=lambda one: (one.said_at, one.event_id)):
+    for one in sorted(payments, key=standing_first):
         found.setdefault(one.payment, one)
     return found
 
@@ -310,7 +333,7 @@ def test_any_history_in_any_order_of_arrival(new_office: Callable[[], Office]) -
         lambda: Money(office, counts),  # type: ignore[arg-type]
         settings=settings(
             max_examples=budget("receivables", "histories"), stateful_step_count=budget("receivables", "steps"), deadline=None,
-            suppress_health_check=list(HealthCheck), print_blob=True,
+            suppress_health_check=list(HealthCheck), print_blob=True, phases=PHASES,
         ),
     )  # fmt: skip
     assert differing(office.live(), office.fresh()) == []

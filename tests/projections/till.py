@@ -142,7 +142,8 @@ class Till:
             " (client_id = %s OR client_id = '?' AND starts_with(id, %s))",
             (self.name, self.own("")),
         ).fetchall()
-        found["waiting"] = sorted(self._without_name(row) for row in waiting)
+        # A return is known by its payment too: as the oracle names it.
+        found["waiting"] = sorted((what, id_.replace("/-", "/"), *row) for what, id_, *row in map(self._without_name, waiting))
         return found
 
     def _read(self, cursor: Any, table: Table) -> list[tuple[Any, ...]]:

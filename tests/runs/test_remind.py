@@ -11,7 +11,8 @@ from ledger.database import Database
 from ledger.keyring import Keyring
 from projections.views import Views
 from runs import remind
-from tests.runs.reminding import client, ids, invoiced, kept, paid, policy, tick, withdraw
+from runs.errors import Refused
+from tests.runs.reminding import LateViews, client, ids, invoiced, kept, late_reminders, paid, policy, tick, withdraw
 from tests.runs.shop import MAY, NOW, Shop, catalogue
 from tests.saying import said
 
@@ -83,6 +84,17 @@ def test_claim_sees_a_payment_the_views_have_not_taken_in(reminding: Shop) -> No
     position = reminding.app.views.position()
     assert position < reminding.app.book.head(), "the views lag"
     assert ids(tick(reminding, date(2026, 7, 7))) == []
+
+
+def test_claim_from_a_view_that_never_hears_of_the_payment_is_not_made(reminding: Shop) -> None:
+    """The payment is in the book as the snapshot is taken, and no view takes it in: nothing is claimed rather than too much."""
+    tick(reminding, MAY)
+    left = [paid("acme", "INV-000001", HOUR, "p1")]
+    late = LateViews(reminding, lambda: True, lambda: reminding.tell(left.pop()) if left else None)
+    with pytest.raises(Refused):
+        tick(reminding, date(2026, 7, 7), views=late)
+    assert late_reminders(reminding) == []
+    assert [one.kind for one in kept(reminding)] == ["new_invoice"]
 
 
 def test_payment_between_claim_and_mail_takes_the_reminder_back(reminding: Shop) -> None:

@@ -56,6 +56,39 @@ def test_command_claims_and_sends_once(owing: Shop) -> None:
     owing.assert_sound()
 
 
+def test_invoice_that_was_not_mailed_in_time_is_listed_with_what_to_do_and_sent_when_asked_for(
+    owing: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker ran for a fortnight; Bolt paid meanwhile, so that only Acme still misses its invoice."""
+    monkeypatch.setattr(shop, "environment", lambda app: {**environment(app), "DAYBOOK_TODAY": "2026-06-14"})
+    owing.tell(policy(due_offsets_days=[], revision=2), paid("bolt", "INV-000002", HOUR, "p1"))
+    listed = owing.command("remind", "--dry-run", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert [(one["notice_id"], one["state"], one["why_not"]) for one in json.loads(listed.stdout)] == [
+        ("new_invoice/INV-000001", "not_sent", "missed")
+    ]
+    said = " ".join(owing.command("remind").stdout.replace("│", " ").split())
+    assert "not sent within 14 days" in said
+    assert "--missed`, or its PDF by hand" in said
+    assert (kept(owing), mails(owing)) == ([], []), "nobody is mailed of old invoices unless somebody asks for it"
+    done = owing.command("remind", "--missed", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(one["client_id"], one["state"]) for one in json.loads(done.stdout)] == [("acme", "sent")]
+    assert [to for to, _ in mails(owing)] == ["ap@acme.example"]
+    assert "nothing is due" in owing.command("remind", "--missed").stdout
+    owing.assert_sound()
+
+
+@pytest.mark.parametrize("command", [["rebuild"], ["rebuild", "notices"], ["verify"], ["hash"]])
+def test_command_that_rebuilds_or_verifies_sends_nothing_that_is_due(owing: Shop, command: list[str]) -> None:
+    tick(owing, date(2026, 6, 1))
+    before, head = kept(owing), owing.app.book.head()
+    done = owing.command(*command)
+    assert done.returncode == 0, done.stderr
+    assert (mails(owing), kept(owing), owing.app.book.head()) == ([], before, head)
+    assert len(before) == 4
+
+
 def test_command_of_one_client_leaves_the_others(owing: Shop) -> None:
     done = owing.command("remind", "--as-of", "2026-06-01", "--client", "bolt")
     assert done.returncode == 0, done.stderr
