@@ -23,10 +23,10 @@ class DemoNotPossible(Exception):
     """The demo cannot do that yet; the message says what to use instead."""
 
 
-def run(home: Path, *, serve: bool, fresh: bool) -> None:
+def run(home: Path, *, serve: bool, fresh: bool, port: int) -> None:
     """Plays March to May (a second start finds only repeats, and keeps what was issued) and prints the queue of 31 May."""
     if serve:
-        _refuse_if_taken()
+        _refuse_if_taken(port)
     started = time.monotonic()
     home = home.absolute()
     _refuse_if_no_demos(home)
@@ -47,29 +47,29 @@ def run(home: Path, *, serve: bool, fresh: bool) -> None:
             f" {time.monotonic() - started:.1f} s. More: DAYBOOK_HOME={home} DAYBOOK_TODAY={TODAY} ./run queue --lines"
         )
         if serve:
-            _serve(app)
+            _serve(app, port)
 
 
-def _serve(app: App) -> None:
+def _serve(app: App, port: int) -> None:
     """Serves the pages until Ctrl-C; the printed link signs in, once."""
     from daybook.web.access import demo_link
-    from daybook.web.serve import HOST, PORT, serve
+    from daybook.web.serve import HOST, serve
 
-    base = f"http://{HOST}:{PORT}"
+    base = f"http://{HOST}:{port}"
     typer.echo(f"\nDaybook is at {base} until Ctrl-C. Sign in with this link (once, within 15 minutes):\n{demo_link(app, base)}")
-    serve(app)
+    serve(app, port=port)
 
 
-def _refuse_if_taken() -> None:
+def _refuse_if_taken(port: int) -> None:
     """Says so before the month is taken in, not after."""
-    from daybook.web.serve import HOST, PORT
+    from daybook.web.serve import HOST
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, PORT))
+            probe.bind((HOST, port))
         except OSError:
-            raise DemoNotPossible(f"port {PORT} is taken: stop what uses it, or use `./run demo --no-serve`") from None
+            raise DemoNotPossible(f"port {port} is taken: use `./run demo --port N` (another), or --no-serve") from None
 
 
 def _refuse_if_older(home: Path) -> None:

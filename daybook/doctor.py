@@ -10,6 +10,7 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
+from daybook import alarm
 from daybook.app import App, NotMigrated, migration_folders, now, opened
 from daybook.heartbeat import LastBeat, last_beats, silent
 from daybook.reminding import MAIL_SERVER
@@ -23,6 +24,7 @@ from producers.standing import Standing, standings
 MOST_BEHIND: Final = 50_000
 """Positions; a view that is further behind than this shows people an old queue."""
 DEAD_AFTER_S: Final = 15.0
+ANSWERS_WITHIN_S: Final = 5.0  # who asks whether all is well has no patience for a pool's half a minute
 """A thread gives a sign of life far more often, whatever it does; its process writes it down every two seconds."""
 LATE_AFTER_S: Final = 300.0
 """What is issued is told within seconds; after as long, something is wrong even if nothing says so."""
@@ -68,7 +70,7 @@ def ready(app: App) -> list[Finding]:
 
 
 def _database(app: App) -> Finding:
-    with app.database.connection() as connection:
+    with app.database.connection(ANSWERS_WITHIN_S) as connection:
         connection.execute("SELECT 1")
     return Finding("database", True, "it answers")
 
@@ -204,13 +206,19 @@ def _address(app: App) -> Finding:
 def _dead_letters(app: App) -> Finding:
     with app.database.connection() as connection:
         rows = connection.execute(
-            "SELECT reason, count(*) FROM ledger.dead_letters WHERE first_seen > clock_timestamp() - interval '7 days'"
-            " GROUP BY 1 ORDER BY 1"
+            "SELECT d.reason, count(*) FROM ledger.dead_letters d"
+            " LEFT JOIN ledger.dead_letters_settled s USING (batch_id, number) WHERE s.outcome IS NULL GROUP BY 1 ORDER BY 1"
         ).fetchall()
+        cursor = connection.cursor()
+        if (count := alarm.recent(cursor)) >= app.settings.dead_letter_alarm:
+            found = f"rising: {count} in {alarm.WITHIN.seconds // 60} minutes, {alarm.most_of(cursor)}"
+            todo = "stop or mend that sender; nothing is lost: `daybook dead-letters replay` takes them in after a fix"
+            return Finding("dead letters", False, found, todo)
     if rows:
         found = ", ".join(f"{count} {reason}" for reason, count in rows)
-        return Finding("dead letters", False, f"in 7 days: {found}", "`daybook dead-letters` shows them; their sender mends them")
-    return Finding("dead letters", True, "none in 7 days")
+        todo = "`daybook dead-letters` shows them; their sender mends them, or `replay` or `dismiss` them"
+        return Finding("dead letters", False, f"waiting: {found}", todo)
+    return Finding("dead letters", True, "none waits")
 
 
 def _kafka(app: App) -> Finding:

@@ -21,7 +21,7 @@ from daybook.app import App, now
 from daybook.asked import NotTaken, read_money
 from domain.calendar import local_day
 from domain.ids import stream_id
-from domain.payment import PaymentReceived, PaymentRefunded
+from domain.payment import PaymentChargedBack, PaymentReceived, PaymentRefunded
 from domain.terms import ClientTerms, zone_of
 from projections.payment_list import Statement, returned_minor, statements
 from projections.receivables import NOT_COUNTED, UNKNOWN_PAYER
@@ -109,9 +109,21 @@ def record(app: App, given: Payment, *, token: str, by: str) -> Done:
 
 
 def refund(
-    app: App, client_id: str, payment_id: str, amount: str, *, reason: str, token: str, by: str, on: date | None = None
+    app: App,
+    client_id: str,
+    payment_id: str,
+    amount: str,
+    *,
+    reason: str,
+    token: str,
+    by: str,
+    on: date | None = None,
+    charged_back: bool = False,
 ) -> Done:
-    """Records that part of a payment went back, at most what is left of it; it moves no money itself."""
+    """Records that part of a payment went back, at most what is left of it; it moves no money itself.
+
+    `charged_back` where the payer's bank took it, and the provider did not give it.
+    """
     reason = _reason(reason)
     refund_id = f"hand-{_derived(token, client_id, payment_id)}"
     with _alone(app):
@@ -138,7 +150,7 @@ def refund(
         _check_day(app, terms, day)
         at = max(_noon(day, terms), paid.received_at)
         _say(
-            app, PaymentRefunded, by, at,
+            app, PaymentChargedBack if charged_back else PaymentRefunded, by, at,
             client_id=client_id, payment_id=payment_id, refund_id=refund_id, amount_minor=amount_minor,
             currency=paid.currency, at=_text(at), fee_minor=0, reason=reason,
         )  # fmt: skip

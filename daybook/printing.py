@@ -1,6 +1,7 @@
 """How results are shown: tables for people, JSON with fixed keys for programs; nothing upstream typed can steer a terminal."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -92,10 +93,15 @@ def console() -> Console:
 
 
 def say(text: str) -> None:
-    """One line on standard output, as long as it is."""
-    sys.stdout.write(clean(text) + "\n")
+    """One line on standard output, as long as it is; a command that it names is named as the program was called."""
+    sys.stdout.write(clean(_as_called(text)) + "\n")
 
 
 def notice(message: str) -> None:
-    """One line for the person at the terminal, on standard error."""
-    sys.stderr.write(clean(message) + "\n")
+    """One line for the person at the terminal, on standard error; it names commands in the same way."""
+    sys.stderr.write(clean(_as_called(message)) + "\n")
+
+
+def _as_called(text: str) -> str:
+    """Messages write `daybook X`; whoever works from a clone has no `daybook` to type, but the `./run` that says so here."""
+    return text.replace("`daybook ", f"`{os.environ.get('DAYBOOK_CALLED') or 'daybook'} ")

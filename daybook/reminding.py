@@ -48,8 +48,13 @@ def host_of(settings: Settings) -> str:
     return f"daybook.{host or 'invalid'}"
 
 
-def claim(app: App, as_of: date | None, at: datetime, client_ids: list[str] | None = None) -> remind.Outcome:
-    """Claims what is due: as of a day for everybody, or (null) on each client's own clock; a fixed day is everybody's."""
+def claim(
+    app: App, as_of: date | None, at: datetime, client_ids: list[str] | None = None, *, missed: bool = False
+) -> remind.Outcome:
+    """Claims what is due: as of a day for everybody, or (null) on each client's own clock; a fixed day is everybody's.
+
+    `missed`: new documents too of which nobody was told in time.
+    """
     fixed = as_of or app.settings.today
     return remind.claim(
         app.views,
@@ -58,6 +63,7 @@ def claim(app: App, as_of: date | None, at: datetime, client_ids: list[str] | No
         host=host_of(app.settings),
         client_ids=client_ids,
         by_their_clocks=fixed is None,
+        missed=missed,
     )
 
 

@@ -27,6 +27,7 @@ class Settings(BaseModel):
     kafka: str | None = None
     group: str = "daybook"
     dead_letter_bytes: bool = False
+    dead_letter_alarm: int = Field(default=50, ge=1)
     smtp_url: str | None = Field(default=None, repr=False)
     mail_from: str | None = None
     public_url: str | None = None

@@ -173,7 +173,9 @@ def stuck(found: Sequence[StuckCount]) -> None:
     """What no run bills before somebody settles what stops it."""
     if found:
         reasons = ", ".join(f"{one.reason} {one.count}" for one in found[:MOST_NAMED])
-        say(f"{sum(one.count for one in found)} stuck ({reasons}): not billed until settled (`daybook waiting`)")
+        rest = sum(one.count for one in found[MOST_NAMED:])
+        more = f" and {rest} for other reasons" if rest else ""
+        say(f"{sum(one.count for one in found)} stuck ({reasons}{more}): not billed until settled; `daybook waiting` lists them")
 
 
 def _clients(rows: Sequence[Held | Unapproved]) -> str:
@@ -285,11 +287,15 @@ def waiting(found: Sequence[dict[str, Any]], as_json: bool) -> None:
         "Waiting",
         ("Client", "What", "Id", "Reason", "Since", "Minutes"),
         [
-            (one["client_id"], one["what"], one["id"], one["reason"], f"{one['since']:%Y-%m-%d %H:%M}", one["minutes"] or "")
+            (one["client_id"], one["what"], one["id"], _why(one), f"{one['since']:%Y-%m-%d %H:%M}", one["minutes"] or "")
             for one in found
         ],
         right=("Minutes",),
     )
+
+
+def _why(one: dict[str, Any]) -> str:
+    return f"{one['reason']} ({one['dead_letter']})" if one.get("dead_letter") else str(one["reason"])
 
 
 def dead_letters_json(letters: Iterable[dict[str, Any]]) -> None:

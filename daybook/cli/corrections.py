@@ -56,12 +56,24 @@ def write_off(number: Number, reason: Reason, as_of: AsOf = None, as_json: Json 
     """Give up what is outstanding of an invoice; nothing of it returns to the queue."""
     from runs import correct
 
-    _correct(
-        lambda found, day, at: correct.write_off(found.views, number, as_of=day, reason=reason, by=by(), at=at),
-        "written off",
-        as_of,
-        as_json,
-    )
+    def run(found: Any, day: date, at: datetime) -> Any:
+        made = correct.write_off(found.views, number, as_of=day, reason=reason, by=by(), at=at)
+        _warn_of_credit(found, made, day)
+        return made
+
+    _correct(run, "written off", as_of, as_json)
+
+
+def _warn_of_credit(found: Any, made: Any, day: date) -> None:
+    """Money was given up of a client who has credit: perhaps nobody had seen it."""
+    from daybook import printing
+    from projections.balances import unapplied_minor
+
+    with found.views.reading() as cursor:
+        unapplied = unapplied_minor(cursor, day, made.client_id, made.currency)
+    if unapplied:
+        shown = printing.money(unapplied, made.currency)
+        printing.notice(f"daybook: {made.client_id} has {shown} of credit that pays nothing yet; it stays as it is")
 
 
 def _correct(run: Callable[[Any, date, datetime], Any], done: str, as_of: datetime | None, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +9,6 @@ import typer
 from daybook.options import Client, Reason, by, client_id_of, opened, reading
 
 app = typer.Typer()
-
-MOST_MINOR = 10**14
 
 
 @app.command()
@@ -39,30 +36,21 @@ def adjust(
     currency: Annotated[str | None, typer.Option("--currency", help="Needed only where the item has none yet.")] = None,
 ) -> None:
     """Change what an item costs: a discount, a no-charge, goodwill."""
-    from domain.money import UnknownCurrency, minor_digits
+    from daybook.asked import A_DISCOUNT, NoAmount, read_minor
+    from domain.money import UnknownCurrency
     from runs import decide
 
     def run(book: Any, found: Any, at: datetime) -> Any:
         own = currency or found.currency or "GBP"
         try:
-            minor = _minor(amount, minor_digits(own), own)
+            minor = read_minor(amount, own, A_DISCOUNT)
         except UnknownCurrency:
             raise typer.BadParameter(f"--currency {own!r} is no currency such as GBP") from None
+        except NoAmount as error:
+            raise typer.BadParameter(f"--amount: {error}") from None
         return decide.adjust(book, found, minor, currency, reason=reason, by=by(), at=at)
 
     _decide(item, client, run, "adjusted")
-
-
-def _minor(amount: str, digits: int, currency: str) -> int:
-    try:
-        scaled = Decimal(amount).scaleb(digits)
-    except ArithmeticError:
-        raise typer.BadParameter(f"--amount {amount!r} is no amount such as -25.00") from None
-    if not scaled.is_finite() or abs(scaled) > MOST_MINOR:
-        raise typer.BadParameter(f"--amount {amount!r} is no amount such as -25.00")
-    if scaled != scaled.to_integral_value():
-        raise typer.BadParameter(f"--amount {amount}: {currency} has {digits} decimal places")
-    return int(scaled)
 
 
 def _decide(item: str, client: str | None, run: Callable[[Any, Any, datetime], Any], done: str) -> None:

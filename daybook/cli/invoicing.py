@@ -76,7 +76,7 @@ def _say_what_is_left(found: Any, day: date, client_ids: list[str] | None) -> No
     with reading(found) as cursor:
         showing.left_behind(held(cursor, day, client_ids), unapproved(cursor, day, client_ids))
         if client_ids is None:
-            showing.stuck([one for one in stuck_counts(cursor) if one.reason not in UNAPPROVED])
+            showing.stuck([one for one in stuck_counts(cursor, billable=True) if one.reason not in UNAPPROVED])
 
 
 def _open_if_today(found: Any, day: date) -> None:

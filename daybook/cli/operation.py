@@ -29,10 +29,14 @@ def worker(
     once: Annotated[bool, typer.Option("--once", help="Return when everything there is has been handled.")] = False,
 ) -> None:
     """Consume Kafka, keep the views; runs until told to stop (SIGTERM finishes the batch)."""
-    from daybook.worker import run
+    from daybook.settings import load
+    from daybook.worker import run, serve
 
+    if not once:
+        serve(load())
+        return
     with opened() as found:
-        run(found, once=once)
+        run(found, once=True)
 
 
 @app.command()
@@ -47,12 +51,19 @@ def rebuild(view: Annotated[list[str] | None, typer.Argument()] = None) -> None:
 
 
 @app.command()
-def verify(as_json: Json = False) -> None:
+def verify(
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="BATCHES:HASH", help="A head kept elsewhere, as the row `chain` told it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check the chain, the streams and the views against the book."""
     from daybook import checking, printing
 
+    kept = checking.head_of(head) if head is not None else None
+
     with opened() as found, progress("verifying") as advance:
-        checks = checking.verify(found, advance)
+        checks = checking.verify(found, advance, kept)
     if as_json:
         printing.as_json([{"check": c.check, "ok": c.ok, "detail": c.detail} for c in checks])
     else:
@@ -99,8 +110,9 @@ def demo(
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages until Ctrl-C, or print and exit.")] = True,
     home: Annotated[Path, typer.Option("--home", help="Where the demo keeps its database.")] = Path(".demo"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over.")] = False,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where the pages are served.")] = 8000,
 ) -> None:
     """The whole thing with nothing installed but Python: a realistic MSP's March to May 2026."""
     from daybook.demo import run
 
-    run(home, serve=serve, fresh=fresh)
+    run(home, serve=serve, fresh=fresh, port=port)

@@ -65,6 +65,27 @@ def refund(
     _tell("recorded as given back", done)
 
 
+@app.command()
+def chargeback(
+    payment: Annotated[str, typer.Argument(help="The payment's id: `daybook payments` lists them.")],
+    amount: Amount,
+    reason: Reason,
+    client: Annotated[str | None, typer.Option("--client", help="Whose, where several have a payment of that id.")] = None,
+    on: On = None,
+    once: Once = None,
+) -> None:
+    """Record that the payer's bank took part of a payment back: what it paid is open again."""
+    from daybook import paying
+
+    with opened() as found:
+        client_id = client_id_of(found, client) or _client_of(found, payment)
+        done = paying.refund(
+            found, client_id, payment, amount, reason=reason, token=once or paying.new_token(), by=by(), on=day_of(on),
+            charged_back=True,
+        )  # fmt: skip
+    _tell("recorded as charged back", done)
+
+
 def _client_of(found: Any, payment_id: str) -> str:
     from projections.payment_list import PaymentFilter, payment_rows
     from runs.errors import NothingThere, Refused

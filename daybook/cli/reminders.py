@@ -15,6 +15,9 @@ def remind(
     as_of: AsOf = None,
     client: Annotated[list[str] | None, typer.Option("--client", help="Only these clients: an id, or a part of a name.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and why something would not.")] = False,
+    missed: Annotated[
+        bool, typer.Option("--missed", help="Also new documents that were not sent within 14 days of their date.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Send new invoices, statements and due reminders that are due; a second time sends nothing. The worker does the same."""
@@ -33,11 +36,11 @@ def remind(
             notice(f"daybook: {day} is still to come: what is due then can only be looked at, with --dry-run")
             raise typer.Exit(FOUND_WRONG)
         if dry_run:
-            outcome = plan(found.views, day, client_ids)
+            outcome = plan(found.views, day, client_ids, missed=missed)
             _show(outcome, {}, "to be sent", as_json)
             raise typer.Exit(DONE)
         office = reminding.office_of(found.settings)
-        outcome = reminding.claim(found, day_of(as_of), now(), client_ids)
+        outcome = reminding.claim(found, day_of(as_of), now(), client_ids, missed=missed)
         counts = reminding.send(found, office)
         with found.views.reading() as cursor:
             states = reminding.states_of(cursor, outcome.claimed)
@@ -64,7 +67,7 @@ def _show(outcome: Any, states: dict[tuple[str, str], str], otherwise: str, as_j
     if as_json:
         printing.as_json(rows)
         return
-    from domain.reminders import REASONS
+    from domain.reminders import in_words
 
     printing.table(
         "Reminders",
@@ -74,7 +77,7 @@ def _show(outcome: Any, states: dict[tuple[str, str], str], otherwise: str, as_j
                 one["client_id"],
                 one["notice_id"],
                 printing.money(one["balance_minor"], one["currency"]),
-                f"not sent: {REASONS[one['why_not']]}" if one["why_not"] else one["state"].replace("_", " "),
+                f"not sent: {in_words(one['why_not'])}" if one["why_not"] else one["state"].replace("_", " "),
             )
             for one in rows
         ],

@@ -144,30 +144,11 @@ def waiting(client: Client = None, known_at: KnownAt = None, as_json: Json = Fal
     """What is kept and not billed, and why."""
     from daybook import showing
     from projections import documents
+    from projections.waiting_on import explained
 
     instant = instant_of(known_at)
     with opened() as found:
         client_id = client_id_of(found, client)
         with reading(found, known_at=instant) as cursor:
-            showing.waiting(documents.waiting(cursor, client_id), as_json)
-
-
-@app.command("dead-letters")
-def dead_letters(
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many (200; --json: all).")] = None,
-    offset: Annotated[int, typer.Option("--offset", min=0, help="Leave out the first so many.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Messages that could not be read or trusted, oldest first."""
-    from itertools import islice
-
-    from daybook import showing
-    from projections.dead_letters import count, every
-
-    most = limit if limit is not None or as_json else PAGE
-    with opened() as found, found.database.connection() as connection, connection.cursor() as cursor:
-        letters = islice(every(cursor), offset, offset + most if most is not None else None)
-        if as_json:
-            showing.dead_letters_json(letters)
-        else:
-            showing.dead_letters(list(letters), offset, count(cursor))
+            found_waiting = explained(cursor, found.book.keyring, documents.waiting(cursor, client_id), instant)
+            showing.waiting(found_waiting, as_json)

@@ -288,6 +288,7 @@ class WaitingOut(_Given):
         since="2026-05-20T09:00:00Z",
         minutes=30,
         served_on="2026-05-20",
+        dead_letter=None,
     )
 
     client_id: str

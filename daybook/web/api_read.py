@@ -25,6 +25,7 @@ from projections import documents, queue
 from projections.invoice_list import client_names
 from projections.queue import Filter, QueueLine, QueueRow
 from projections.time_list import UNAPPROVED
+from projections.waiting_on import explained
 
 router = APIRouter(prefix="/api/v1", tags=["reading"], responses=DECLARED)
 
@@ -195,8 +196,10 @@ def invoice(request: Request, number: Number) -> Response:
 def waiting(request: Request, page: Asked, client: OfClient = None, reason: Reason = None, known_at: KnownAt = None) -> Response:
     """What is kept and not billed, and why."""
     last = page.after(str, str, str, str)
-    with installation(request).views.reading(known_at=known(request, known_at)) as reading:
-        meant = [one for one in documents.waiting(reading, client) if _waits_for(reason, one["reason"])]
+    app, at = installation(request), known(request, known_at)
+    with app.views.reading(known_at=at) as reading:
+        every = explained(reading, app.book.keyring, documents.waiting(reading, client), at)
+    meant = [one for one in every if _waits_for(reason, one["reason"])]
     found, more = paging.page_of(meant, _waiting_key, last, page.limit)
     return page.listed(request, found, more, sheets.WAITING)
 

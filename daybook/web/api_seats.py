@@ -72,7 +72,7 @@ def seats(
     day = billing_date(request, installation(request), as_of)
     with installation(request).views.reading() as reading:
         found, more = paging.page_of(seat_list.counted(reading, day, client), _key, last, page.limit)
-        began = seat_list.since_when(seat_list.variances(reading, day, client)) if found else {}
+        began = seat_list.disagreeing(reading, day, found)
         rows = seat_list.with_billing(reading, found, day, TermsCache())
     return page.listed(request, [_flat(one, began.get(_key(one))) for one in rows], more, SHEET)
 

@@ -28,11 +28,12 @@ def web(
 ) -> None:
     """Serve the pages and the API until told to stop."""
     from daybook.app import opened
+    from daybook.printing import say
     from daybook.settings import load
     from daybook.web.serve import serve
 
     with opened(load()) as found:
-        typer.echo(f"Daybook is at {found.settings.public_url or f'http://{host}:{port}'} (`daybook login-link NAME` signs in)")
+        say(f"Daybook is at {found.settings.public_url or f'http://{host}:{port}'} (`daybook login-link NAME` signs in)")
         serve(found, host=host, port=port)
 
 
@@ -72,12 +73,13 @@ def doctor(
 def add_user(name: Name, role: Role) -> None:
     """Let somebody in, or give them another role."""
     from daybook.app import opened
+    from daybook.printing import say
     from daybook.settings import load
     from daybook.web.people import add_person
 
     with opened(load()) as found:
         done = add_person(found, name, role)
-    typer.echo(f"{name}: {role} ({done}); `daybook login-link {name}` signs in")
+    say(f"{name}: {role} ({done}); `daybook login-link {name}` signs in")
 
 
 @user.command("remove")

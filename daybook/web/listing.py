@@ -112,10 +112,11 @@ def time_entries_after(cursor: Cursor[Any], only: EntryFilter, last: Key | None,
 
 
 def dead_letters_after(cursor: Cursor[Any], reason: str | None, last: Key | None, limit: int) -> list[dict[str, Any]]:
-    """Dead letters in the order they were set aside."""
+    """Dead letters that wait for somebody, in the order they were set aside."""
     rows = cursor.execute(
-        'SELECT topic, partition, "offset", reason, error, schema_id, first_seen, batch_id, number FROM ledger.dead_letters'
-        " WHERE (%(reason)s::text IS NULL OR reason = %(reason)s) AND (batch_id, number) > (%(batch)s, %(no)s)"
+        'SELECT topic, partition, "offset", d.reason, error, schema_id, first_seen, batch_id, number FROM ledger.dead_letters d'
+        " LEFT JOIN ledger.dead_letters_settled s USING (batch_id, number) WHERE s.outcome IS NULL"
+        " AND (%(reason)s::text IS NULL OR d.reason = %(reason)s) AND (batch_id, number) > (%(batch)s, %(no)s)"
         " ORDER BY batch_id, number LIMIT %(limit)s",
         {"reason": reason, "batch": last[0] if last else 0, "no": last[1] if last else 0, "limit": limit},
     ).fetchall()

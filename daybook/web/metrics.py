@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 
-from daybook import doctor
+from daybook import alarm, doctor
 from daybook.app import App
 from daybook.heartbeat import LastBeat, last_beats, silent
 from producers.following import feeds_of
@@ -106,10 +106,15 @@ def _ledger(cursor: Any) -> Iterator[Metric]:
     ).fetchall():
         positions.add_metric([topic], float(count))
     yield positions
-    letters = GaugeMetricFamily("daybook_dead_letters", "Dead letters that are kept.", labels=["reason"])
-    for reason, count in cursor.execute("SELECT reason, count(*) FROM ledger.dead_letters GROUP BY 1 ORDER BY 1").fetchall():
+    letters = GaugeMetricFamily("daybook_dead_letters", "Dead letters that wait for somebody.", labels=["reason"])
+    for reason, count in cursor.execute(
+        "SELECT d.reason, count(*) FROM ledger.dead_letters d LEFT JOIN ledger.dead_letters_settled s USING (batch_id, number)"
+        " WHERE s.outcome IS NULL GROUP BY 1 ORDER BY 1"
+    ).fetchall():
         letters.add_metric([reason], count)
     yield letters
+    text = "Messages set aside in the last ten minutes."
+    yield GaugeMetricFamily("daybook_dead_letters_recent", text, value=alarm.recent(cursor))
 
 
 def _views(cursor: Any) -> Iterator[Metric]:

@@ -5,7 +5,7 @@ from typing import Final
 from daybook.web.pages_words import Reason
 
 DOCUMENT_STATUSES: Final = {
-    "open": "Open", "partly_paid": "Partly paid", "settled": "Settled", "written_off": "Written off", "voided": "Voided",
+    "open": "Open", "partly_paid": "Partly settled", "settled": "Settled", "written_off": "Written off", "voided": "Voided",
 }  # fmt: skip
 """How documents stand."""
 

@@ -27,6 +27,7 @@ from projections.balances import Balance, balances
 from projections.client_account import client_accounts
 from projections.queue import Filter
 from projections.terms import load_clients
+from projections.waiting_on import explained
 from runs.errors import NothingThere
 
 PAGE: Final = 200
@@ -130,7 +131,7 @@ def client_page(request: Request, person: Viewer, client_id: str) -> Response:
         terms = load_clients(cursor, [client_id])[client_id]
         accounts = client_accounts(cursor, client_id, as_of) if not faults else []
         rows = queue.rows(cursor, today, Filter(client_id=client_id))
-        waiting = documents.waiting(cursor, client_id)
+        waiting = explained(cursor, app.book.keyring, documents.waiting(cursor, client_id))
         length = client_story.story_length(cursor, client_id)
         lines = story_lines(client_story.story(cursor, client_id, number))
         paid = cursor.execute("SELECT EXISTS (SELECT FROM payments WHERE client_id = %s)", (client_id,)).fetchone()

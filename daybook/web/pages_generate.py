@@ -68,7 +68,7 @@ def confirmation(request: Request, person: Biller) -> Response:
     with app.views.reading(as_of=view.as_of) as cursor:
         view = resolved(cursor, view)
         rows = _concerned(cursor, view)
-        stuck = [one for one in stuck_counts(cursor) if one.reason not in UNAPPROVED] if not view.client else []
+        waiting = stuck_counts(cursor, billable=True) if not view.client else []
     chosen = sorted({row.client_id for row in rows}) if view.client else None
     # Nobody is asked to confirm figures that are about to change, nor to wait for them without a word.
     planned = Outcome() if view.faults or behind else plan(app.views, view.as_of, chosen)
@@ -81,7 +81,7 @@ def confirmation(request: Request, person: Biller) -> Response:
         request, person, "generate.html", view=view, drafts=drafts, refused=planned.refused, names=names,
         sums=sums_of(planned.drafts), totals=totals_of(rows), held=[row for row in rows if row.held_lines], behind=behind,
         under_way=desk(request).under_way(), confirmed=json.dumps(confirmed), status=422 if view.misread else 200,
-        only=json.dumps(chosen) if chosen is not None else "", stuck=stuck,
+        only=json.dumps(chosen) if chosen is not None else "", stuck=[one for one in waiting if one.reason not in UNAPPROVED],
     )  # fmt: skip
 
 

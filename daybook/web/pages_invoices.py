@@ -1,17 +1,20 @@
 """Issued documents: the list, each document as the client has it, and why each of its lines is what it is."""
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from psycopg import Cursor
 
 from daybook.web.access import installation
+from daybook.web.money_words import DOCUMENT_STATUSES
 from daybook.web.pages_queue import Viewer
 from daybook.web.pages_render import from_htmx, page
 from daybook.web.pages_view import read_id, read_page, read_text, reading
 from daybook.web.paper import pdf_of
 from daybook.web.people import Person
 from projections import documents
+from projections.balances import unapplied_minor
 from projections.corrections import about
 from projections.invoice_list import PAGE, corrected_by, invoice_rows, invoice_totals, parties
 from projections.tax_summary import tax_sums
@@ -64,11 +67,20 @@ def document_page(
             raise NothingThere(f"There is no document {number}")
         corrections = corrected_by(cursor, number)
         decided = about(cursor, number)
+        unapplied = _unapplied(cursor, request, found[0]) if person.may("biller") else 0
     return page(
         request, person, "invoice.html", document=found[0], corrections=corrections, provider=between.catalogue.provider,
         client=between.client, taxes=tax_sums(found[0], between.catalogue),
-        decided=decided, said=said, wrong=wrong, status=status,
+        decided=decided, said=said, wrong=wrong, status=status, unapplied_minor=unapplied, statuses=DOCUMENT_STATUSES,
     )  # fmt: skip
+
+
+def _unapplied(cursor: Cursor[Any], request: Request, document: dict[str, Any]) -> int:
+    """The credit beside what is open of a document, for whoever thinks of giving it up."""
+    if not document["outstanding_minor"]:
+        return 0
+    today = installation(request).settings.business_date()
+    return unapplied_minor(cursor, today, document["client_id"], document["currency"])
 
 
 @router.get("/explain")

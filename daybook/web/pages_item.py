@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
@@ -12,13 +11,14 @@ from fastapi.responses import RedirectResponse, Response
 from psycopg.errors import LockNotAvailable
 
 from daybook.app import App, now
+from daybook.asked import A_DISCOUNT, NoAmount, read_minor
 from daybook.web.access import installation, require
 from daybook.web.limits import limited
 from daybook.web.pages_queue import Viewer, updated_client
 from daybook.web.pages_render import from_htmx, page, query
 from daybook.web.pages_view import caught_up, read_id, read_view, reading, view_of_query
 from daybook.web.people import Person
-from domain.money import minor_digits
+from domain.money import UnknownCurrency
 from ledger.book import Batch, Book, BookBusy
 from projections.invoice_list import client_names
 from projections.item import item
@@ -27,7 +27,6 @@ from runs.decide import Item, find_item
 from runs.errors import NothingThere, Refused
 
 MOST_REASON: Final = 500
-MOST_MINOR: Final = 10**15
 SAID: Final = {
     "hold": "Held: it stays off the run until it is released.",
     "release": "Released.",
@@ -135,19 +134,11 @@ def _reason(given: str) -> Callable[[], str]:
 def read_amount(text: str, currency: str) -> int:
     """An amount as typed, in minor units; raises NotUnderstood saying what is wrong with it."""
     try:
-        digits = minor_digits(currency)
-    except LookupError:
+        return read_minor(text, currency, A_DISCOUNT)
+    except UnknownCurrency:
         raise NotUnderstood("This item has no currency yet, so it cannot be adjusted.") from None
-    example = f"-{Decimal(2500).scaleb(-digits):.{digits}f}"
-    try:
-        scaled = Decimal(text.strip().replace("\N{MINUS SIGN}", "-")).scaleb(digits)
-    except ArithmeticError:
-        raise NotUnderstood(f"“{text.strip()[:20]}” is no amount such as {example}.") from None
-    if not scaled.is_finite() or abs(scaled) > MOST_MINOR:
-        raise NotUnderstood(f"“{text.strip()[:20]}” is no amount such as {example}.")
-    if scaled != scaled.to_integral_value():
-        raise NotUnderstood(f"{currency} has {digits} decimal places; {text.strip()[:20]} has more.")
-    return int(scaled)
+    except NoAmount as error:
+        raise NotUnderstood(str(error)) from None
 
 
 def _decided(

@@ -85,20 +85,30 @@ def record(
 
 @router.post("/payments/refund")
 def refund(
-    request: Request, person: Biller, about: Text, token: Text, amount: Text = "", reason: Text = "", on: Text = ""
+    request: Request,
+    person: Biller,
+    about: Text,
+    token: Text,
+    amount: Text = "",
+    reason: Text = "",
+    on: Text = "",
+    kind: Text = "refund",
 ) -> Response:
-    """Records that part of a payment went back."""
+    """Records that part of a payment went back: given by the provider, or taken by the payer's bank."""
     limited(request, "decide", person.name)
     client_id, payment_id = _target(about)
     faults: dict[str, str] = {}
     day = read_day(on, "on", faults)
-    typed = {"amount": amount, "reason": reason, "on": on}
+    if kind not in ("refund", "chargeback"):
+        faults["kind"] = "Say whether you gave it back or the bank took it."
+    typed = {"amount": amount, "reason": reason, "on": on, "kind": kind}
     if faults:
         return shown(request, person, client_id, payment_id, faults=faults, typed=typed, status=422)
     try:
         done = paying.refund(
-            installation(request), client_id, payment_id, amount, reason=reason, token=token, by=person.name, on=day
-        )
+            installation(request), client_id, payment_id, amount, reason=reason, token=token, by=person.name, on=day,
+            charged_back=kind == "chargeback",
+        )  # fmt: skip
     except NothingThere:
         raise
     except Refused as error:

@@ -17,6 +17,7 @@ from projections.invoice_list import client_names
 from projections.names import suggested_clients
 from projections.queue import QueueLine
 from projections.time_list import UNAPPROVED, stuck_counts
+from projections.waiting_on import explained
 
 PAGE: Final = 500
 MOST_LINES: Final = 500
@@ -58,12 +59,12 @@ def lines_page(request: Request, person: Viewer, client_id: str, currency: str) 
     view = read_view(request.query_params, app.settings.business_date())
     with reading(app, request, person, view.as_of) as (cursor, _):
         view = resolved(cursor, view)
-        context = client_lines(cursor, view, read_id(client_id), read_id(currency))
+        context = client_lines(app, cursor, view, read_id(client_id), read_id(currency))
     template = "_lines.html" if from_htmx(request) else "lines.html"
     return page(request, person, template, view=view, inline=from_htmx(request), **context)
 
 
-def client_lines(cursor: Cursor[Any], view: View, client_id: str, currency: str) -> dict[str, Any]:
+def client_lines(app: App, cursor: Cursor[Any], view: View, client_id: str, currency: str) -> dict[str, Any]:
     """What the lines of one client and currency are shown from."""
     found = [one for one in queue.lines(cursor, view.as_of, view.only(client_id)) if one.currency == currency]
     return {
@@ -75,7 +76,7 @@ def client_lines(cursor: Cursor[Any], view: View, client_id: str, currency: str)
         "net_minor": sum(one.net_minor for one in found if one.hold is None),
         "held_minor": sum(one.net_minor for one in found if one.hold is not None),
         "line_ids": [_line_id(one, number) for number, one in enumerate(found[:MOST_LINES])],
-        "waiting": documents.waiting(cursor, client_id)[:MOST_LINES],
+        "waiting": explained(cursor, app.book.keyring, documents.waiting(cursor, client_id)[:MOST_LINES]),
     }
 
 
@@ -91,7 +92,7 @@ def updated_client(
     with reading(app, request, person, view.as_of) as (cursor, _):
         view = resolved(cursor, view)
         rows = rows_of(cursor, view)
-        context = client_lines(cursor, view, client_id, currency)
+        context = client_lines(app, cursor, view, client_id, currency)
     own = [row for row in rows if row.client_id == client_id and row.currency == currency]
     return page(
         request, person, "_updated.html", view=view, row=own[0] if own else None, totals=totals_of(rows), inline=True, said=said,

@@ -1,6 +1,6 @@
 """How everybody is reminded, or one client: a form that says the same record as upstream systems do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import uuid4
@@ -10,11 +10,12 @@ from fastapi.responses import RedirectResponse, Response
 from psycopg import Cursor
 
 from daybook.app import now
+from daybook.asked import NoAmount, read_minor
 from daybook.printing import plain
 from daybook.web import events
 from daybook.web.access import installation
 from daybook.web.limits import limited
-from daybook.web.pages_item import Biller, NotUnderstood, read_amount
+from daybook.web.pages_item import Biller
 from daybook.web.pages_queue import Viewer
 from daybook.web.pages_reminders import WEEKDAYS
 from daybook.web.pages_render import page, query
@@ -126,8 +127,8 @@ def _read_minimum(text: str, currency: str, faults: dict[str, str]) -> int | Non
     if not text:
         return None
     try:
-        found = read_amount(text.replace(",", ""), currency)
-    except NotUnderstood as error:
+        found = read_minor(text, currency)
+    except NoAmount as error:
         faults["minimum"] = str(error)
         return None
     if found < 0:
@@ -146,6 +147,7 @@ def _policy(
         said_of = policies_of(cursor, [client_id])
         currency = _currency(cursor, client_id)
         others = _with_own(cursor) if client_id == EVERYBODY else []
+        in_use = _in_use(cursor, client_id)
     everybodys = said_of[EVERYBODY]
     own = latest(said_of[client_id])
     return page(
@@ -153,6 +155,7 @@ def _policy(
         inherited=policy_of([], []) if client_id == EVERYBODY else policy_of(everybodys, []),
         counts=policy_of(everybodys, [] if client_id == EVERYBODY else said_of[client_id]), typed=typed or _typed(own, currency),
         faults=faults or {}, said=said, currency=currency, weekly=WEEKLY, others=others, in_words=in_words,
+        elsewhere=elsewhere(own.minimum_balance_minor if own is not None else None, [one for one in in_use if one != currency]),
         about=query({"client": client_id}), status=422 if faults else 200,
     )  # fmt: skip
 
@@ -177,6 +180,34 @@ def _currency(cursor: Cursor[Any], client_id: str) -> str:
     except LookupError:
         return "GBP"
     return found
+
+
+def _in_use(cursor: Cursor[Any], client_id: str) -> list[str]:
+    """The currencies of the client's accounts, or of everybody's, that money can be written in."""
+    rows = cursor.execute(
+        "SELECT DISTINCT currency FROM (SELECT client_id, currency FROM clients UNION SELECT client_id, currency FROM invoices) c"
+        " WHERE %s IN (client_id, '*') ORDER BY 1",
+        (client_id,),
+    ).fetchall()
+    return [str(code) for (code,) in rows if _is_currency(code)]
+
+
+def _is_currency(code: Any) -> bool:
+    try:
+        minor_digits(str(code))
+    except LookupError:
+        return False
+    return True
+
+
+def elsewhere(minimum_minor: int | None, currencies: Sequence[str]) -> str:
+    """What the minimum is in accounts of other currencies: the same number of their minor units, for nothing is converted."""
+    if not currencies:
+        return "It is compared account by account; nothing is converted."
+    said = ", ".join(f"{one} {_major(minimum_minor, one)}" if minimum_minor is not None else one for one in currencies)
+    if minimum_minor is None:
+        return f"In accounts of another currency ({said}) the same number of its minor units counts."
+    return f"In accounts of another currency the same number of its minor units counts: {said}."
 
 
 def _with_own(cursor: Cursor[Any]) -> list[tuple[str, str]]:

@@ -12,7 +12,8 @@ from daybook.web.access import installation
 from daybook.web.pages_queue import Viewer
 from daybook.web.pages_render import page, query
 from daybook.web.pages_view import find_clients, read_page, read_span, read_text, reading
-from domain.reminders import PAID, REASONS
+from domain.notices import STATEMENT
+from domain.reminders import PAID, REASONS, in_words
 from projections.reminder_calendar import NOT_SENT, PLANNED, STATES, Entry, calendar, months
 
 BACK_DAYS: Final = 14
@@ -56,6 +57,7 @@ def reminders_page(request: Request, person: Viewer) -> Response:
         request, person, "reminders.html", rows=shown[first : first + PAGE], count=len(shown), counts=_counts(shown),
         months=[] if faults else months(since, until), since=since, until=until, today=today, client=client,
         one_client=ids[0] if ids is not None and len(ids) == 1 else None, state=state, states=STATE_WORDS, kinds=KINDS,
+        invoice_first=any(one.kind == STATEMENT and one.state == PLANNED for one in shown),
         why=why, rule=rule, faults=faults, typed=dict(given), behind=behind, number=number, pages=-(-len(shown) // PAGE),
         asked=query({"client": client, "from": given.get("from"), "to": given.get("to"), "state": state}),
         narrowed=any(given.get(name) for name in ("client", "from", "to", "state")), status=422 if misread else 200,
@@ -75,7 +77,9 @@ def why(entry: Entry) -> str:
     """Why something was or will not be sent, where a word says it; what a server said is personal text."""
     if entry.state == NOT_SENT and entry.why == PAID and entry.balance_minor > 0:
         return "credit covers it"  # the balance counts what was received and pays nothing yet (R4)
-    return WITHDRAWN.get(entry.why or "", (entry.why or "").replace("_", " ")) if entry.state in (NOT_SENT, "withdrawn") else ""
+    if entry.state == NOT_SENT and entry.why in REASONS:
+        return in_words(entry.why)
+    return WITHDRAWN.get(entry.why or "", (entry.why or "").replace("_", " ")) if entry.state == "withdrawn" else ""
 
 
 def rule(entry: Entry) -> str:

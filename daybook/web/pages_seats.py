@@ -82,8 +82,8 @@ def _products(cursor: Cursor[Any], as_of: date, client_id: str | None, among: Se
     if among is not None and client_id is None:
         meant = {id_ for id_, _ in among}
         rows = [one for one in rows if one.client_id in meant]
-    found = seat_list.variances(cursor, as_of, client_id)
-    began = seat_list.since_when(found)
+    found = seat_list.variances(cursor, as_of, client_id) if client_id else []
+    began = seat_list.disagreeing(cursor, as_of, rows)
     grouped: dict[tuple[str, str], list[Counted]] = {}
     for one in seat_list.with_billing(cursor, rows, as_of, TermsCache()):
         grouped.setdefault((one.client_id, one.product), []).append(one)

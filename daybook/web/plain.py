@@ -37,7 +37,7 @@ _PAGE: Final = _ENVIRONMENT.from_string("""<!doctype html>
 <p>{{ paragraph }}</p>
 {% endfor %}
 {% if home %}
-<p><a href="/">To the queue</a></p>
+<p>{% if back %}<a href="{{ back[0] }}">{{ back[1] }}</a> · {% endif %}<a href="/">To the queue</a></p>
 {% endif %}
 </main>
 </body>
@@ -57,8 +57,12 @@ def page(
     link: tuple[str, str] | None = None,
     below: Sequence[str] = (),
     home: bool = True,
+    back: tuple[str, str] | None = None,
 ) -> HTMLResponse:
-    """A page with a heading, some sentences, perhaps a command to copy, and a button that posts or leads on (address, text)."""
+    """A page with a heading, some sentences, perhaps a command to copy, and a button that posts or leads on (address, text).
+
+    `home` leads to the queue, and `back` (address, text) to the list that somebody who went astray was looking in.
+    """
     html = _PAGE.render(
         title=title,
         paragraphs=paragraphs,
@@ -68,6 +72,7 @@ def page(
         link=link,
         below=below,
         home=home,
+        back=back,
         sheets=SHEETS,
     )
     return HTMLResponse(html, status_code=status)

@@ -113,7 +113,7 @@ class Problem(Exception):
 
 
 AT_A_PAGE: Final = {
-    "nothing-there": ("", "Check the address, or find it again in the queue, under Time or under Invoices."),
+    "nothing-there": ("", "Check the address, or find it again in its list."),
     "no-address": (
         "There is nothing at this address.", "Check it, or find what you look for in the queue, under Time or under Invoices.",
     ),
@@ -121,6 +121,10 @@ AT_A_PAGE: Final = {
     "bad-request": ("", "Go back, and follow the link again."),
 }  # fmt: skip
 """What is wrong (null: what a program is told) and what to do, for people at a page."""
+LISTS: Final = {
+    "/clients": "To the clients", "/invoices": "To the invoices", "/payments": "To the payments", "/time": "To the time entries",
+    "/reminders": "To the reminders", "/charge-types": "To the charge types",
+}  # fmt: skip
 
 
 def answer(request: Request, problem: Problem) -> Response:
@@ -130,9 +134,16 @@ def answer(request: Request, problem: Problem) -> Response:
     name = problem.body["type"].rpartition(":")[2]
     detail, what_to_do = AT_A_PAGE.get(name, ("", problem.what_to_do))
     said = [detail or f"{problem.detail.rstrip('.')}.", what_to_do.replace("`", "")]
-    response = page(problem.title, said, status=problem.status)
+    back = _list_of(request.url.path) if problem.status == 404 else None
+    response = page(problem.title, said, status=problem.status, back=back)
     response.headers.update(problem.headers)
     return response
+
+
+def _list_of(path: str) -> tuple[str, str] | None:
+    """The list in which somebody finds what is not at this address: its address, and what it is called."""
+    first = "/" + path.split("/")[1]
+    return (first, LISTS[first]) if first in LISTS else None
 
 
 def wants_json(path: str, accept: str) -> bool:

@@ -1,8 +1,13 @@
 """`daybook credit`, `void` and `write-off`: what they print, and how they end."""
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 
-from tests.daybook.commands import Run, keys, refused
+from tests.daybook.commands import Run, keys, refused, take
+from tests.oracle.story import Story
+
+MID_MAY = datetime(2026, 5, 20, 9, tzinfo=UTC)
 
 
 def test_invoice_is_credited_voided_and_written_off_each_once(month: Run) -> None:
@@ -46,6 +51,17 @@ def test_corrections_that_are_misused_are_refused_in_one_line(month: Run) -> Non
     refused(month("void", number, "--reason", " "), "say why")
     refused(month("void", number, "--reason", "x", "--as-of", "2026-05-30"), "use --as-of 2026-05-31 or later")
     refused(month("write-off", "CN-000001", "--reason", "x"), "there is no document")
+
+
+def test_write_off_beside_credit_is_warned_of(month: Run, tmp_path: Path) -> None:
+    first, second = month("invoice", "--accept-changes", "--json").rows[:2]
+    money = {"payment_id": "p1", "amount_minor": 5_400, "currency": second["currency"], "method": "bank"}
+    story = Story().say("PaymentReceived", client_id=second["client_id"], received_at=MID_MAY, at=MID_MAY, **money)
+    take(month, story, tmp_path)
+    assert "credit" not in month("write-off", first["number"], "--reason", "bankrupt").err
+    given_up = month("write-off", second["number"], "--reason", "bankrupt", "--json")
+    assert (given_up.code, len(given_up.rows)) == (0, 1)
+    assert f"{second['client_id']} has GBP 54.00 of credit that pays nothing yet; it stays as it is" in given_up.err
 
 
 def money(document: dict[str, int]) -> str:

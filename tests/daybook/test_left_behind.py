@@ -1,7 +1,12 @@
 """What a run leaves in the queue is said; what one counts is said in good English."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from daybook import showing
+from projections.time_list import StuckCount
 from tests.daybook.commands import Run, take
 from tests.oracle.story import Story
 
@@ -23,6 +28,23 @@ def test_a_run_says_what_it_leaves_behind(month: Run) -> None:
     assert "13 stuck (" in everybody
     assert "no_rate 1" in everybody
     assert "stuck" not in month("invoice", "--client", "tarn", "--dry-run").out
+
+
+def test_money_that_waits_keeps_nothing_off_a_run(run: Run, tmp_path: Path) -> None:
+    story = Story().entry("e", 30)
+    at = datetime(2026, 5, 20, 9, tzinfo=UTC)
+    nobodys = {"payment_id": "p1", "amount_minor": 5_000, "currency": "GBP", "method": "bank"}
+    story.say("PaymentReceived", client_id="?", received_at=at, at=at, **nobodys)
+    take(run, story, tmp_path)
+    assert [(row["what"], row["reason"]) for row in run("waiting", "--json").rows] == [("payment", "unmatched_payment")]
+    assert "stuck" not in run("invoice", "--dry-run").out
+
+
+def test_reasons_beyond_the_named_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    showing.stuck([StuckCount(reason=f"r{n}", count=n + 1, minutes=0) for n in range(10)])
+    said = capsys.readouterr().out
+    assert said.startswith("55 stuck (r0 1, r1 2, ")
+    assert "r7 8 and 19 for other reasons): not billed until settled; `daybook waiting` lists them\n" in said
 
 
 def test_a_program_reads_documents_alone(month: Run) -> None:

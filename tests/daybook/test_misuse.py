@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from decimal import Decimal
@@ -25,6 +26,29 @@ MISUSES = ("nonsense", "queue --as-of soon", "queue --nonsense", "hold", "explai
 @pytest.mark.parametrize("words", MISUSES)
 def test_misuse_is_one_line_and_exit_code_2(run: Run, words: str) -> None:
     refused(run(*words.split()))
+
+
+def test_a_message_names_commands_as_the_program_was_called(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "`daybook invoices`" in run("explain", "INV-999").err
+    monkeypatch.setenv("DAYBOOK_CALLED", "./run")
+    refused(run("explain", "INV-999"), "see `./run invoices`, or `./run queue --lines`")
+
+
+@pytest.mark.parametrize("command", ["web", "worker"])
+def test_help_of_what_serves_is_the_help_alone(command: str) -> None:
+    told = subprocess.run([sys.executable, "-m", "daybook.cli", command, "--help"], capture_output=True, text=True, check=True)
+    assert "Usage" in told.stdout
+    assert '"event"' not in told.stdout + told.stderr
+
+
+def test_demo_says_so_where_its_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = [sys.executable, "-m", "daybook.cli", "demo", "--port", port, "--home", str(tmp_path / "demo")]
+        told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert f"port {port} is taken" in told.stderr
+    assert not (tmp_path / "demo").exists(), "told before anything is made"
 
 
 def test_without_a_command_the_help_is_shown(run: Run) -> None:

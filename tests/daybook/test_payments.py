@@ -53,6 +53,18 @@ def test_pay_records_an_event_that_counts_at_once_and_refund_takes_back(invoiced
     refused(invoiced("refund", "none", "1", "--reason", "x"), "there is no payment 'none'")
 
 
+def test_chargeback_opens_what_was_paid_and_counts_with_refunds(invoiced: Run) -> None:
+    before = open_of(invoiced, "INV-000001")
+    assert invoiced("pay", "acme", "1000", "--invoice", "INV-000001", "--on", "2026-05-29").code == 0
+    [one] = payments(invoiced, "--client", "acme")
+    assert invoiced("refund", one["payment_id"], "100", "--reason", "paid twice").code == 0
+    back = invoiced("chargeback", one["payment_id"], "900", "--reason", "disputed", "--once", "dispute-1")
+    assert back.out.startswith("recorded as charged back: GBP 900.00 of acme"), back.err
+    assert open_of(invoiced, "INV-000001") == before
+    assert "nothing was added" in invoiced("chargeback", one["payment_id"], "900", "--reason", "x", "--once", "dispute-1").out
+    refused(invoiced("chargeback", one["payment_id"], "1", "--reason", "x"), "Only GBP 0.00 of this payment is left")
+
+
 def test_pay_under_one_word_is_one_payment(invoiced: Run) -> None:
     words = ("pay", "acme", "10", "--once", "bank-line-77")
     assert invoiced(*words).code == 0

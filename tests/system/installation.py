@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,8 +92,9 @@ class Installation:
 class Worker:
     """`daybook worker` as a process that can be killed and started again; its log is kept for failures."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, command: Sequence[str] = (*DAYBOOK, "worker")) -> None:
         self.installation = installation
+        self._command = command
         self.log = installation.home / f"worker-{time.monotonic_ns()}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -102,13 +103,19 @@ class Worker:
         assert self._process is None
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*DAYBOOK, "worker"],
+                self._command,
                 cwd=ROOT,
                 env=self.installation.env(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """Ends it with no chance to tidy up; nothing happens if it does not run."""

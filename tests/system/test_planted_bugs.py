@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from types import ModuleType
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -81,10 +81,10 @@ def latest_revision(self: Timeline[Any], day: date) -> Any:
 
 def repeats_are_news(right: Any, polled: Any) -> Any:
     batch = right(polled)
-    seen: set[UUID] = set()
+    seen: set[bytes] = set()
     for number, fact in enumerate(batch.facts):
         if fact.event_id in seen:
-            batch.facts[number] = fact._replace(event_id=uuid4())
+            batch.facts[number] = fact._replace(event_id=uuid4().bytes)
         seen.add(fact.event_id)
     return batch
 

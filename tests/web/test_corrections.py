@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from daybook.app import now
 from runs.generate import generate
+from tests.producers.papers import said as said_of
 from tests.saying import approved, said
 from tests.web.conftest import TODAY, Web
 from tests.web.test_pages_filters import text_of
@@ -148,3 +149,39 @@ def test_reason_of_a_forgotten_client_reads_as_forgotten(billed: Web) -> None:
     billed.app.book.keyring.forget("acme")
     page = client.get(f"/invoices/{INV}").text
     assert ("a secret" in page, "because (forgotten)" in page) == (False, True)
+
+
+def test_pdf_of_what_was_voided_or_written_off_asks_for_nothing(billed: Web) -> None:
+    client = billed.browser("biller", "ann")
+    sent = {number: said_of(client.get(f"/invoices/{number}.pdf").content) for number in (INV, "INV-000002")}
+    assert all("Please pay" in text for text in sent.values())
+    client.post(f"/invoices/{INV}/void", data={"reason": "wrong client", "sure": "yes"})
+    client.post("/invoices/INV-000002/write-off", data={"reason": "bankrupt", "sure": "yes"})
+    voided, given_up = (" ".join(said_of(client.get(f"/invoices/{number}.pdf").content).split()) for number in sent)
+    assert "Voided by CN-0001. There is nothing to pay." in voided
+    assert "was written off. There is nothing to pay." in given_up
+    assert "Total GBP 270.00" in given_up
+    assert not [text for text in (voided, given_up) if "Please" in text]
+
+
+def test_write_off_of_a_client_with_credit_says_so_first(billed: Web) -> None:
+    biller, viewer = billed.browser("biller", "ann"), billed.browser("viewer", "vic")
+    assert "Look first" not in shown(biller)
+    money = {"client_id": "acme", "payment_id": "p1", "amount_minor": 2_000, "currency": "GBP", "method": "bank"}
+    billed.feed([said("PaymentReceived", at=now(), received_at="2026-05-20T09:00:00Z", **money)])
+    assert "Look first: the client has GBP 20.00 of credit that pays nothing yet" in shown(biller)
+    assert "Look first" not in shown(biller, "INV-000002"), "another client's"
+    assert "Look first" not in shown(viewer)
+    biller.post(f"/invoices/{INV}/write-off", data={"reason": "bankrupt", "sure": "yes"})
+    assert "Look first" not in shown(biller), "nothing is open of it"
+
+
+def test_invoice_of_which_only_a_credit_note_took_something_off_is_not_called_paid(billed: Web) -> None:
+    program = billed.program("biller")
+    key = listed(program, "INV-000002")["lines"][0]["item_key"]
+    item = {"client_id": "buildco", "item_key": key, "reason": "goodwill", "amount_minor": -2_000}
+    assert program.post("/api/v1/items/adjust", json=item).status_code == 200
+    generate(billed.app.views, TODAY, now())
+    billed.app.views.catch_up()
+    assert listed(program, "INV-000002")["status"] == "partly_paid", "the wire's word for partly settled"
+    assert "Status partly settled" in shown(billed.browser("viewer", "vic"), "INV-000002")

@@ -128,7 +128,7 @@ def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(shop: We
     for place, told in {
         "name": "Name is missing", "currency": "is no currency", "anchor_day": "is no whole number",
         "ends_on": "must be a day such as", "lines.0.unit_price": "must be a decimal such as",
-        "lines.1.product": "Product is missing", "lines.1.tiers.0.unit_price": "must be a decimal such as",
+        "lines.1.product": "Product is missing", "lines.1.tiers.0.unit_price": "a comma that parts no thousands: write 1.50",
         "lines.2.rates.0.amount": "Say the amount", "lines.2.charge_type": "Charge type is missing",
     }.items():  # fmt: skip
         assert f'id="{place}-fault">' in form.text, place

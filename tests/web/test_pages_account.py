@@ -8,12 +8,14 @@ from time import perf_counter
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from daybook import feeding
 from daybook.web.charts import WIDTH, ageing_bar
 from projections.balances import Balance
 from runs.decide import find_item, hold
 from tests.saying import approved, said
+from tests.web.browser import chromium, served, visiting
 from tests.web.conftest import Web
 from tests.web.money import NOON, invoiced, paid
 
@@ -62,11 +64,11 @@ def test_list_has_every_client_and_the_most_overdue_first(books: Web) -> None:
     books.feed([said("ClientDefined", client_id="quiet", name="Quiet Ltd"), paid("p1", 20_000)])
     viewer = books.browser("viewer")
     now = viewer.get("/clients").text
-    assert rows_of(now)[0] == "Buildco Ltd GBP 270.00 – 270.00 – – – – –"
-    assert rows_of(now)[1] == "Acme Corp credit 20.00 GBP 0.00 – – – – – – 20.00"
+    assert rows_of(now)[0] == "Buildco Ltd Not due 270.00 GBP 270.00 – 270.00 – – – – –"
+    assert rows_of(now)[1] == "Acme Corp Credit 20.00 GBP 0.00 – – – – – – 20.00"
     assert rows_of(now)[2].startswith("Quiet Ltd nothing yet")
     later = viewer.get("/clients?as_of=2026-08-01").text
-    assert rows_of(later)[0] == "Buildco Ltd GBP 270.00 270.00 – – 270.00 – – –"
+    assert rows_of(later)[0] == "Buildco Ltd 31–60 days 270.00 GBP 270.00 270.00 – – 270.00 – – –"
     assert "3 clients, as of 1\xa0Aug\xa02026" in later
     before = viewer.get("/clients?as_of=2026-05-30").text
     assert all("nothing yet" in row for row in rows_of(before))
@@ -74,6 +76,31 @@ def test_list_has_every_client_and_the_most_overdue_first(books: Web) -> None:
     assert "No client matches “nobody”" in viewer.get("/clients?client=nobody").text
     wrong = viewer.get("/clients?as_of=soon")
     assert (wrong.status_code, "is no date such as" in wrong.text) == (422, True)
+
+
+def test_every_age_can_be_read_on_a_phone(books: Web) -> None:
+    books.feed([paid("p1", 20_000)])
+    with chromium() as browser, served(books) as address, visiting(browser, books, address, width=390) as visitor:
+        page = visitor.go("/clients?as_of=2026-08-01")
+        for client, aged in (("Buildco Ltd", "31–60 days 270.00"), ("Acme Corp", "Credit 20.00")):
+            row = page.get_by_role("row").filter(has_text=client)
+            name, figure = aged.rsplit(" ", 1)
+            expect(row.locator(".aged", has_text=name)).to_be_visible()
+            expect(row.locator(".aged", has_text=figure)).to_be_visible()
+        assert visitor.widths()[0] <= 390
+        assert visitor.serious() == []
+
+
+def test_what_is_not_there_leads_to_its_list(books: Web) -> None:
+    viewer = books.browser("viewer")
+    for address, leads in (
+        ("/clients/nobody", '<a href="/clients">To the clients</a>'),
+        ("/invoices/INV-9", '<a href="/invoices">To the invoices</a>'),
+        ("/payments/one?client_id=acme&payment_id=x", '<a href="/payments">To the payments</a>'),
+    ):
+        answer = viewer.get(address)
+        assert (answer.status_code, leads in answer.text) == (404, True), address
+    assert "To the clients" not in viewer.get("/nowhere").text
 
 
 def test_list_leads_to_its_sheet(books: Web) -> None:

@@ -133,6 +133,23 @@ def test_refund_is_recorded_once_and_never_more_than_is_left(books: Web) -> None
     assert "paid too much" not in books.browser("viewer").get("/clients/acme").text
 
 
+def test_chargeback_is_recorded_as_one_and_opens_what_was_paid(books: Web) -> None:
+    books.feed([paid("p/1", 18_000, surcharge_minor=0)])
+    biller = books.browser()
+    asked = urlencode({"client_id": "acme", "payment_id": "p/1"})
+    address = f"/payments/one?{asked}"
+    token = token_of(biller.get(address).text)
+    form = {"about": asked, "token": token, "amount": "50", "reason": "disputed", "kind": "chargeback"}
+    odd = biller.post("/payments/refund", data=form | {"kind": "gift"})
+    assert odd.status_code == 422
+    assert "Say whether you gave it back or the bank took it." in odd.text
+    assert [biller.post("/payments/refund", data=form).status_code for _ in range(2)] == [303, 303]
+    assert books.rows("SELECT kind, amount_minor FROM books.returns") == [("chargeback", 5_000)]
+    assert outstanding(books)["INV-000001"] == 5_000
+    assert "Chargeback hand-" in biller.get(address).text
+    assert books.browser("viewer").post("/payments/refund", data=form).status_code == 403
+
+
 def test_inbox_suggests_by_number_amount_and_name_and_one_click_matches(books: Web) -> None:
     books.feed(
         [
@@ -263,3 +280,11 @@ def test_payment_is_recorded_by_keyboard_alone_on_a_phone(books: Web) -> None:
         assert visitor.widths()[0] <= 390
         assert visitor.complaints == []
     assert outstanding(books)["INV-000001"] == 9_950
+
+
+def test_refund_form_says_which_invoice_opens_again(books: Web) -> None:
+    books.feed([paid("p1", 20_000)])
+    biller = books.browser()
+    text = biller.get(f"/payments/one?{urlencode({'client_id': 'acme', 'payment_id': 'p1'})}").text
+    told = " ".join(re.sub(r"<[^>]+>", "", text.replace("\xa0", " ")).split())
+    assert "The first GBP 20.00 of it is credit that pays nothing yet; beyond that it opens again: INV-000001 (at most" in told

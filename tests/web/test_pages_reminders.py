@@ -1,6 +1,7 @@
 """The calendar of reminders and its policies, through pages and API: who is told what, when, and why not."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ from daybook.web.pages_reminder_policy import read_policy
 from domain.reminder_policy import policy_of
 from projections.reminder_calendar import months
 from projections.reminders import policies_of
-from tests.web.conftest import Web
-from tests.web.reminded import reminding
+from runs import remind
+from runs.generate import generate
+from tests.runs.reminding import client, policy
+from tests.web.conftest import TODAY, Web
+from tests.web.reminded import AT, reminding
 
 
 def entries(web: Web, **asked: Any) -> dict[tuple[str, str], tuple[str, str | None]]:
@@ -34,6 +38,27 @@ def test_calendar_says_what_was_and_will_be_sent_and_why_not(office: Web) -> Non
     assert found["2026-06-01", "acme statement/GBP/2026-06-01"] == ("planned", None)
     assert {client for _, client in entries(office, client="acme")} == {one for _, one in found if one.startswith("acme ")}
     assert entries(office, **{"from": "2026-06-11", "to": "2026-06-11"}).keys() == {k for k in found if k[0] == "2026-06-11"}
+
+
+def test_calendar_lists_what_was_missed_with_what_to_do_until_it_is_sent(office: Web) -> None:
+    office.app.open_today()
+    generate(office.app.views, TODAY, AT)
+    number = office.program("viewer").get("/api/v1/invoices", params={"client": "acme"}).json()[0]["number"]
+    office.feed([client("acme", revision=2)])
+    late = TODAY + timedelta(days=14)
+    key = (late.isoformat(), f"acme new_invoice/{number}")
+    assert entries(office, as_of=late.isoformat())[key] == ("not_sent", "missed")
+    then = Web(replace(office.app, settings=office.app.settings.model_copy(update={"today": late}))).browser("biller")
+    assert "it was not sent within 14 days of its date: send it with `daybook remind --missed`" in then.get("/reminders").text
+    remind.claim(office.app.views, late, AT, host="daybook.invalid", missed=True)
+    assert "not sent within 14 days" not in then.get("/reminders?client=acme").text
+
+
+def test_calendar_says_to_invoice_before_statements_go_out(office: Web) -> None:
+    viewer = office.browser("viewer")
+    assert "Invoice first" not in viewer.get("/reminders").text
+    reminding(office)
+    assert "Invoice first" in viewer.get("/reminders").text
 
 
 def test_calendar_shows_addresses_to_billers_only(office: Web) -> None:
@@ -101,6 +126,19 @@ def test_policy_is_said_as_upstream_would_and_inherits_field_by_field(office: We
     assert "Revision 2" in page
     assert "Inherits: every month on day 31" in page
     assert "acme" in biller.get("/reminders/policy").text
+
+
+def test_policy_says_in_which_currencies_its_minimum_counts(office: Web) -> None:
+    biller = office.browser("biller")
+    assert "It is compared account by account" in biller.get("/reminders/policy").text
+    yen, euro = client("yen", currency="JPY"), client("euro", currency="EUR")
+    office.feed([yen, euro, policy(minimum_balance_minor=5_000), policy("yen", minimum_balance_minor=700)])
+    everybodys = biller.get("/reminders/policy").text
+    assert "Smallest balance to be reminded of, in GBP" in everybodys
+    assert "the same number of its minor units counts: EUR 50.00, JPY 5000." in everybodys
+    own = biller.get("/reminders/policy?client=yen").text
+    assert "Smallest balance to be reminded of, in JPY" in own
+    assert "It is compared account by account" in own
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
+from daybook.asked import A_CHARGE, NoAmount, read_minor, without_thousands
 from daybook.printing import clean
 from daybook.web.forms.fields import ROWS, Field
+from domain.contract_terms import is_currency
 from domain.money import UnknownCurrency, minor_digits
 from schemas.compounds import Field as WireField
 from schemas.compounds import Optional, RecordOf
@@ -87,6 +89,8 @@ def _one(field: Field, text: str, optional: bool, currency: str) -> Any:
             return int(text) if _WHOLE.fullmatch(text) else _no(text, "is no whole number such as 15.")
         case "minor":
             return to_minor(text, currency)
+        case "decimal":
+            return _number(text)
         case "currency":
             return text.upper()
     return text
@@ -115,7 +119,10 @@ def _prices(given: Typed) -> dict[str, str]:
             raise Misfit(f"{code} stands here twice.", f"[{at}].currency")
         if not amount:
             raise Misfit("Say the amount, e.g. 150.00.", f"[{at}].amount")
-        found[code] = amount
+        try:
+            found[code] = without_thousands(amount)
+        except NoAmount as error:
+            raise Misfit(str(error), f"[{at}].amount") from None
     return found
 
 
@@ -129,15 +136,18 @@ def _from_minor(minor: int, currency: str) -> str:
 
 
 def to_minor(text: str, currency: str) -> int:
-    """Money as typed, in minor units; raises Misfit."""
-    digits = _digits(currency)
+    """Money as typed, in minor units; raises Misfit. An unknown currency is told at its own box: two places meanwhile."""
     try:
-        scaled = Decimal(text).scaleb(digits)
-    except ArithmeticError:
-        return int(_no(text, "is no amount such as 1500.00."))
-    if not scaled.is_finite() or scaled != scaled.to_integral_value() or abs(scaled) > 1 << 62:
-        _no(text, f"is no amount with {digits} decimal places.")
-    return int(scaled)
+        return read_minor(text, currency if is_currency(currency) else "GBP", A_CHARGE)
+    except NoAmount as error:
+        raise Misfit(str(error)) from None
+
+
+def _number(text: str) -> str:
+    try:
+        return without_thousands(text)
+    except NoAmount as error:
+        raise Misfit(str(error)) from None
 
 
 def _digits(currency: str) -> int:
