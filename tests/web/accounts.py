@@ -72,5 +72,5 @@ def payment_not_taken(visitor: Visitor, _: Web) -> Iterator[None]:
     """A payment that could not be taken as typed."""
     visitor.page.get_by_label("Amount", exact=True).fill("1,5")
     visitor.page.get_by_role("button", name="Record this payment").click()
-    expect(visitor.page.get_by_role("alert").filter(has_text="is no amount")).to_be_visible()
+    expect(visitor.page.get_by_role("alert").filter(has_text="write 1.5, with a point")).to_be_visible()
     yield

@@ -97,7 +97,7 @@ def _not_taken(visitor: Visitor, _: Web) -> Iterator[None]:
     visitor.page.get_by_label("Reason to adjust").fill("x")
     with visitor.page.expect_navigation():
         visitor.page.get_by_role("button", name="Adjust this line").click()
-    expect(visitor.page.get_by_role("alert").filter(has_text="is no amount")).to_be_visible()
+    expect(visitor.page.get_by_role("alert").filter(has_text="write 1.5, with a point")).to_be_visible()
     yield
 
 

@@ -86,7 +86,7 @@ def test_not_ready_when_a_newer_version_has_migrated(office: Web) -> None:
 
 def test_not_ready_when_the_database_is_away(web: Web) -> None:
     class Away:
-        def connection(self) -> None:
+        def connection(self, _timeout_s: float | None = None) -> None:
             from psycopg_pool import PoolTimeout
 
             raise PoolTimeout("no connection")

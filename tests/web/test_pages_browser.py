@@ -283,7 +283,7 @@ def test_without_scripts_the_same_is_done_on_pages_of_their_own(browser: Browser
     page.get_by_label("Add to the amount").fill("1,5")
     page.get_by_label("Reason to adjust").fill("x")
     page.get_by_role("button", name="Adjust this line").click()
-    expect(page.get_by_role("alert").filter(has_text="is no amount")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="write 1.5, with a point")).to_be_visible()
     context.close()
 
 
