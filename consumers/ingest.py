@@ -78,7 +78,10 @@ class Ingest:
         self._ahead: _Poll | None = None
         self._trouble_ahead: Exception | None = None
         self.totals = Totals()
-        source.on_revoked = self._streams.drop
+        self.trouble = ""
+        """Why what is in hand cannot be recorded, until it is; empty where all is well."""
+        self.on_trouble: Callable[[str], None] | None = None
+        source.on_revoked = self._revoked
 
     @property
     def source_name(self) -> str:
@@ -157,6 +160,7 @@ class Ingest:
                 return
             except PositionConflict as error:
                 # Another worker was here: what is stored is the truth, go on behind it.
+                self.trouble = ""
                 log.warning("batch_already_handled", stored=error.stored)
                 self._start_over(poll.polled)
                 return
@@ -164,6 +168,7 @@ class Ingest:
                 self._streams.drop_all()
                 wait = min(BACKOFF_S * 2**attempt, LONGEST_BACKOFF_S) * (0.5 + random.random())
                 log.warning("batch_retried", error=type(error).__name__, attempt=attempt + 1, wait_s=round(wait, 2))
+                self._is_in_trouble("facts cannot be recorded", error)
                 time.sleep(wait)
         # Nothing was recorded and nothing is lost: the source delivers the same records again.
         self._start_over(poll.polled)
@@ -209,12 +214,25 @@ class Ingest:
                 self._source.seek(part.topic, part.partition, None if stored is None else stored + 1)
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
             log.warning("book_out_of_reach", error=type(error).__name__)
+            self._is_in_trouble("the ledger is out of reach", error)
             time.sleep(LONGEST_BACKOFF_S)
             return False
         self._unsure = ()
         return True
 
+    def _is_in_trouble(self, what: str, error: Exception) -> None:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        self.trouble = f"{what}: {reason}"
+        if self.on_trouble is not None:
+            self.on_trouble(self.trouble)
+
+    def _revoked(self, partitions: frozenset[Partition]) -> None:
+        """Others take the partitions over, and with them what could not be recorded."""
+        self._streams.drop(partitions)
+        self.trouble = ""
+
     def _count(self, poll: _Poll, decided: Decided, dead_letters: int, started: float) -> None:
+        self.trouble = ""
         self.totals.records += poll.count
         self.totals.recorded += len(decided.events)
         self.totals.repeats += decided.repeats

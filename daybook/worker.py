@@ -97,10 +97,12 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
 
 def _consume(loop: Ingest, source: Source, stop: threading.Event, pulse: Pulse, alarm: Alarm) -> None:
+    # A batch is tried for longer than a thread may be silent.
+    loop.on_trouble = pulse.beat
     while not stop.is_set():
         loop.step()
         alarm.step()
-        pulse.beat(source.trouble or next(iter(source.problems.values()), ""))
+        pulse.beat(loop.trouble or source.trouble or next(iter(source.problems.values()), ""))
 
 
 def _ingest(app: App, stop: threading.Event, pulse: Pulse, run_loop: Callable[[Ingest, Source], None]) -> None:

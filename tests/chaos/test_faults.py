@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 
 import psycopg
 import pytest
@@ -170,4 +171,4 @@ def test_a_source_topic_that_is_deleted_is_named_and_the_others_go_on(installati
 
 
 def fresh_names(prefix: str) -> Iterator[str]:
-    return (f"{prefix}-{n}" for n in range(1_000))
+    return (f"{prefix}-{n}" for n in count())
