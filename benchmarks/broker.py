@@ -51,6 +51,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="daybook-bench-") as folder, Broker() as broker:
         Path(folder).chmod(0o755)
+        make_topic(broker.bootstrap)
         load(broker.bootstrap, given.facts)
         with EmbeddedPostgres(Path(folder) / "home") as server:
             seen: list[dict[str, float]] = []
@@ -71,10 +72,15 @@ def main() -> None:
     )  # fmt: skip
 
 
+def make_topic(bootstrap: str) -> None:
+    """The one topic that this needs."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)]).values():
+        made.result()
+
+
 def load(bootstrap: str, count: int) -> None:
     """The facts, in the topic."""
-    for made in AdminClient({"bootstrap.servers": bootstrap}).create_topics([NewTopic(TOPIC, PARTITIONS, 1)]).values():
-        made.result()
     producer = Producer({
         "bootstrap.servers": bootstrap, "linger.ms": 20, "partitioner": "murmur2_random",
         "queue.buffering.max.messages": 1_000_000,
