@@ -20,6 +20,7 @@ from ledger.embedded import EmbeddedPostgresError
 from ledger.migrate import MigrationRefused, pending
 from producers.following import feeds_of
 from producers.standing import Standing, standings
+from projections.version import STANDS_BY
 
 MOST_BEHIND: Final = 50_000
 """Positions; a view that is further behind than this shows people an old queue."""
@@ -133,7 +134,9 @@ def _alive(beats: Sequence[LastBeat], part: str) -> Finding:
     if not alive:
         last = f"the last was seen {min(beat.ago_s for beat in mine):.0f} s ago" if mine else "none was ever seen"
         return Finding(check, False, f"dead {part}: {last}", "start `daybook worker`; nothing is lost meanwhile")
-    if troubled := [beat.problem for beat in alive if beat.problem and not beat.problem.startswith(MAIL_SERVER)]:
+    # During an upgrade those of the older version stand by; one of the newer is all that is needed.
+    counted = [beat for beat in alive if not beat.problem.startswith(STANDS_BY)] or alive
+    if troubled := [beat.problem for beat in counted if beat.problem and not beat.problem.startswith(MAIL_SERVER)]:
         return Finding(check, False, troubled[0], "do what the message says; it goes on by itself afterwards")
     return Finding(check, True, f"{len(alive)} alive")
 

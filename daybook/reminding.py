@@ -24,6 +24,7 @@ from producers.mail.sending import Counts, Office, send_pending
 from producers.mail.transport import server_of, transport_of
 from producers.paper.printer import printer
 from projections import notices, outbox
+from projections.version import STANDS_BY, Overtaken
 from projections.views import ViewsBehind
 from runs import remind
 from runs.errors import Refused
@@ -131,6 +132,9 @@ def run(app: App, stop: threading.Event, pulse: Pulse) -> None:
             pulse.beat(f"{MAIL_SERVER}{counts.unreachable}" if counts.unreachable else "")
         except (ViewsBehind, Refused, BookBusy):
             pulse.beat()  # facts are coming in: the next tick sees them
+        except Overtaken as error:
+            pulse.beat(f"{STANDS_BY}{error}")
+            pause = RESTART_AFTER_S
         except (PoolTimeout, psycopg.Error) as error:
             log.warning("reminders_restart", error=type(error).__name__)
             pulse.beat(f"reminders stand still: {type(error).__name__}")

@@ -21,6 +21,7 @@ from daybook.feeding import INGEST_LOCK
 from daybook.heartbeat import Heartbeat, Pulse
 from daybook.settings import Settings
 from producers.following import feeds_of, join_publishers, publish_what_there_is, start_publishers
+from projections.version import STANDS_BY, Overtaken
 from runs.settled import Settling
 
 log = structlog.get_logger("daybook.worker")
@@ -166,6 +167,10 @@ def _follow(app: App, stop: threading.Event, pulse: Pulse) -> None:
                 purge(app, now())
                 purged_on = today
             pulse.beat()
+        except Overtaken as error:
+            log.warning("worker_overtaken", problem=str(error))
+            pulse.beat(f"{STANDS_BY}{error}")
+            stop.wait(RESTART_AFTER_S)
         except (PoolTimeout, psycopg.Error) as error:
             log.warning("views_restart", error=type(error).__name__)
             pulse.beat(f"the views cannot be kept: {type(error).__name__}")

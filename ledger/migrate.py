@@ -38,8 +38,12 @@ class Migration:
 
 def migrate(dsn: str, folders: Iterable[Path] = (MIGRATIONS,)) -> list[str]:
     """Applies what is missing, as the owner, and returns the names applied; any number of processes may race."""
+    folders = list(folders)
     wanted = read_folders(folders)
     with psycopg.connect(dsn, autocommit=True) as connection:
+        # Where nothing is missing, nobody who writes is kept waiting.
+        if not pending(connection, folders):
+            return []
         # One migrates, the others wait here for it and then find nothing to do.
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [WAIT_FOR_OTHERS])
         connection.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])

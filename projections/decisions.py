@@ -28,6 +28,7 @@ from projections.tables import (
     copy_in,
     replace_rows,
 )
+from projections.version import hold_version
 
 TABLES: tuple[Table, ...] = (
     POSTED,
@@ -50,7 +51,11 @@ _decode_posting = msgspec.json.Decoder(Posting).decode
 
 
 def apply(cursor: Cursor[Any], decided: Iterable[tuple[int, Any]]) -> None:
-    """Applies decisions, each with its position, in order; the caller's transaction is the decision's own."""
+    """Applies decisions, each with its position, in order; the caller's transaction is the decision's own.
+
+    Raises Overtaken in a process older than the database.
+    """
+    hold_version(cursor)
     documents: list[tuple[int, Document]] = []
     for position, event in decided:
         match event:

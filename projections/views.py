@@ -17,6 +17,7 @@ from projections import decisions, receivables_heal, work
 from projections.rating import rate_clients
 from projections.tables import Table
 from projections.terms import TermsCache
+from projections.version import hold_version
 
 BATCH: Final = 5_000
 LOCK: Final = 7_205_001  # the advisory lock of the one runner
@@ -99,6 +100,7 @@ class Views:
                     if not events:
                         continue
                     with connection.transaction(), connection.cursor() as cursor:
+                        hold_version(cursor)
                         cursor.execute(BUSY)
                         cursor.execute(BY_KEY)
                         self._runner.process(cursor, events)
@@ -115,6 +117,7 @@ class Views:
     def _heal(self, connection: Connection) -> int:
         """Where nothing new is left to follow: settles some of what an older version settled; facts go before it."""
         with connection.transaction(), connection.cursor() as cursor:
+            hold_version(cursor)
             cursor.execute(BUSY)
             return receivables_heal.heal(cursor, self._runner.cache)
 
@@ -176,6 +179,7 @@ class Views:
             try:
                 after = self._fold(connection, None, progress)
                 with connection.transaction(), connection.cursor() as cursor:
+                    hold_version(cursor)
                     cursor.execute(BUSY)
                     # A run locks clients, series, then events: whoever takes the events first must keep runs out before.
                     cursor.execute("LOCK TABLE books.accounts, books.series IN EXCLUSIVE MODE")

@@ -54,6 +54,7 @@ MEANT_FOR_PEOPLE = {
     "SettingsError", "Refused", "Unclear", "EmbeddedPostgresError", "MigrationRefused", "ViewsBehind", "FileNotFoundError",
     "NotMigrated", "NobodyConsumes", "TopicsError", "ProduceError", "SourceUnavailable", "FileError", "ForbiddenSetting",
     "OperationalError", "PoolTimeout", "TopicsMissing", "BookBusy", "DemoNotPossible", "PermissionError", "MailSettingError",
+    "Overtaken",
 }  # fmt: skip
 """Errors whose message is all a person needs: by name, for their modules are imported only when needed."""
 

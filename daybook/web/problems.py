@@ -16,6 +16,7 @@ from daybook.feeding import NobodyConsumes
 from daybook.web.access import NotAllowed, SignInNeeded, to_sign_in
 from daybook.web.limits import TooMany
 from daybook.web.plain import page
+from projections.version import Overtaken
 from projections.views import ViewsBehind
 from runs.errors import AsOfBeforeSeries, NothingThere, Refused
 
@@ -192,6 +193,9 @@ def problem_of(error: Exception) -> Problem:
         case ViewsBehind():
             todo = "Try again; `daybook doctor` says more."
             return Problem(503, "views-behind", "Not up to date yet", _first_line(error), todo)
+        case Overtaken():
+            todo = "The operator stops this process and starts the new version (docs/operations.md, Upgrade)."
+            return Problem(503, "overtaken", "Being upgraded", f"{_first_line(error)}.", todo, headers={"Retry-After": "5"})
         case PoolTimeout() | DatabaseError():
             return Problem(
                 503,
@@ -219,7 +223,9 @@ def add_handlers(app: FastAPI) -> None:
             return to_sign_in(request)
         return answer(request, problem_of(error))
 
-    for kind in (Problem, SignInNeeded, NotAllowed, TooMany, Refused, NobodyConsumes, ViewsBehind, PoolTimeout, DatabaseError):
+    for kind in (
+        Problem, SignInNeeded, NotAllowed, TooMany, Refused, NobodyConsumes, ViewsBehind, Overtaken, PoolTimeout, DatabaseError
+    ):  # fmt: skip
         app.add_exception_handler(kind, handled)
 
     def http(request: Request, error: Exception) -> Response:

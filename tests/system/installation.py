@@ -28,6 +28,8 @@ class Installation:
     today: str = "2026-05-31"
     group: str = "daybook"
     environment: dict[str, str] = field(default_factory=dict)
+    root: Path = ROOT
+    """Where the product's code is."""
 
     def env(self) -> dict[str, str]:
         """The settings, and nothing of the caller's own Daybook."""
@@ -46,7 +48,7 @@ class Installation:
         """Runs a command to its end; a wrong exit code fails with what it printed."""
         done = subprocess.run(
             [*DAYBOOK, *arguments],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.env(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -104,7 +106,7 @@ class Worker:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
-                cwd=ROOT,
+                cwd=self.installation.root,
                 env=self.installation.env(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
