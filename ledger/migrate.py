@@ -56,6 +56,8 @@ def migrate(dsn: str, folders: Iterable[Path] = (MIGRATIONS,)) -> list[str]:
         missing = _missing(connection, wanted)
         for migration in missing:
             _apply(connection, migration)
+        # Now, and not whenever the server notices that the session has ended: who writes must not be refused meanwhile.
+        connection.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
         return [migration.name for migration in missing]
 
 
