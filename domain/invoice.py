@@ -179,7 +179,9 @@ def _taxed(
     due: Sequence[DueLine], client: ClientDefined, catalogue: Catalogue, on: date, rounding: str
 ) -> list[tuple[str, Decimal, int]]:
     """(code, percent, tax) of each line; corrections end where the tax would have been from scratch (product M7)."""
-    codes = [_code(one, client, catalogue, on) for one in due]
+    # Most lines of a document are taxed by the same code.
+    own: dict[str | None, Tax | None] = {one: tax_for(one, client, catalogue, on) for one in {d.line.tax_code for d in due}}
+    codes = [_code(one, own[one.line.tax_code]) for one in due]
     taxes: list[int | None] = [None] * len(due)
     posted: dict[tuple[str, str, str], int] = {}
     for index, (one, (_, percent)) in enumerate(zip(due, codes, strict=True)):
@@ -201,10 +203,9 @@ def _own_tax(one: DueLine, percent: Decimal, posted_tax: int) -> int:
     return whole(one.ends_amount_minor, percent) - posted_tax
 
 
-def _code(one: DueLine, client: ClientDefined, catalogue: Catalogue, on: date) -> tuple[str, Decimal]:
+def _code(one: DueLine, tax: Tax | None) -> tuple[str, Decimal]:
     if one.like is not None:
         return one.like.tax_code, one.like.percent
-    tax: Tax | None = tax_for(one.line.tax_code, client, catalogue, on)
     if tax is None:
         raise NoTax(one.item_key)
     return tax.code, tax.percent

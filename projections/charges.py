@@ -50,10 +50,10 @@ def put(
     *,
     catalogue: Catalogue,
     terms: dict[str, ClientTerms],
-    totals: dict[tuple[str, str], tuple[int, int, date]],
+    totals: dict[tuple[str, str], tuple[int, date]],
     as_of: date,
 ) -> None:
-    """Writes what was rated; `totals` are (adjusted, posted, due on) of items that people or documents touched."""
+    """Writes what was rated; `totals` are (adjusted, due on) of items that people or documents touched."""
     copy_in(cursor, CHARGES, (row for one in charges for row in _charge_rows(one, totals)))
     copy_in(
         cursor, DUE_LINES, (row for one in charges for row in _due_rows(one, terms[one.client_id], catalogue, as_of))
@@ -63,12 +63,12 @@ def put(
 
 
 def _charge_rows(
-    charges: ClientCharges, totals: dict[tuple[str, str], tuple[int, int, date]]
+    charges: ClientCharges, totals: dict[tuple[str, str], tuple[int, date]]
 ) -> Iterable[tuple[Any, ...]]:
     posted_only = {key for owner, key in totals if owner == charges.client_id} - charges.rated.keys()
     for key in sorted(charges.rated.keys() | posted_only):
         item = charges.rated.get(key)
-        adjusted, posted, posted_due_on = totals.get((charges.client_id, key), (0, 0, date.min))
+        adjusted, posted_due_on = totals.get((charges.client_id, key), (0, date.min))
         due = charges.due.get(key, ())
         lines = item.lines if item is not None else ()
         yield (
@@ -76,12 +76,10 @@ def _charge_rows(
             key,
             unquote(key.split("/")[2]) if key.startswith("ticket/") else None,
             item.due_on if item is not None else posted_due_on,
-            item.stays if item is not None else False,
+            item.stays if item is not None else key in charges.staying,
             lines[0].currency if lines else due[0].line.currency if due else None,
             sum(line.amount_minor for line in lines),
             adjusted,
-            posted,
-            sum(one.line.amount_minor for one in due),
             "; ".join(line.arithmetic for line in lines),
             list(item.sources) if item is not None else [],
         )

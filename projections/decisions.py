@@ -3,17 +3,18 @@
 Applied in the decision's own transaction, so that no second run can bill what a first one did.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Any
+from struct import Struct
+from typing import Any, Final
 
-import msgspec
 from psycopg import Cursor
 
 from domain.decisions import BusinessDayOpened, ChargeAdjusted, ItemHeld, ItemReleased
 from domain.difference import Adjustment, Posting
-from domain.invoice import CreditNoteIssued, Document, InvoiceIssued, postings
+from domain.invoice import CreditNoteIssued, Document, InvoiceIssued, InvoiceLine, postings
 from domain.rate_time import Posted
+from ledger.event_codec import decode
 from projections import corrections, notices
 from projections.tables import (
     ADJUSTMENTS,
@@ -26,6 +27,10 @@ from projections.tables import (
     SERIES,
     Table,
     copy_in,
+    copy_packed,
+    keys_of,
+    packed_rows,
+    packed_text,
     replace_rows,
 )
 from projections.version import hold_version
@@ -46,8 +51,10 @@ TOPICS = notices.TOPICS | corrections.TOPICS | frozenset(
     cls.TOPIC for cls in (ItemHeld, ItemReleased, ChargeAdjusted, BusinessDayOpened, InvoiceIssued, CreditNoteIssued)
 )
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
-_decode_posting = msgspec.json.Decoder(Posting).decode
+_COLUMNS: Final = Struct(">h").pack(len(POSTED_ENTRIES.columns))
+_NUMBER: Final = Struct(">ii").pack
+
+Key = tuple[str, str]
 
 
 def apply(cursor: Cursor[Any], decided: Iterable[tuple[int, Any]]) -> None:
@@ -109,26 +116,29 @@ def mark_decided(cursor: Cursor[Any], positions: dict[str, int]) -> None:
 def _issue(cursor: Cursor[Any], documents: Sequence[tuple[int, Document]]) -> None:
     if not documents:
         return
-    posted = [(document, postings(document)) for _, document in documents]
-    taken = {(document.client_id, key): (document, posting) for document, own in posted for key, posting in own.items()}
-    if len(taken) < sum(len(own) for _, own in posted):
-        # One batch that bills an item twice (two currencies, or a rebuild): one after the other.
-        for one in documents:
-            _issue(cursor, [one])
-        return
+    taken: dict[Key, tuple[Document, list[InvoiceLine]]] = {}
+    for _, document in documents:
+        for line in document.lines:
+            by, lines = taken.setdefault((document.client_id, line.item_key), (document, []))
+            if by is not document:
+                # One batch that bills an item twice (two currencies, or a rebuild): one after the other.
+                for one in documents:
+                    _issue(cursor, [one])
+                return
+            lines.append(line)
     counts = _posting_counts(cursor, list(taken))
     copy_in(
         cursor,
         POSTED,
         (
             (
-                client_id, key, counts.get((client_id, key), 0) + 1, posting.due_on, document.number,
-                sum(line.net_minor for line in posting.lines), document.currency, _encode(posting),
+                client_id, key, counts.get((client_id, key), 0) + 1, lines[0].due_on, document.number,
+                sum(line.net_minor for line in lines), sum(line.line.amount_minor for line in lines), document.currency,
             )
-            for (client_id, key), (document, posting) in taken.items()
+            for (client_id, key), (document, lines) in taken.items()
         ),
     )  # fmt: skip
-    _keep_entries(cursor, {key: posting for key, (_, posting) in taken.items()}, counts.keys())
+    copy_packed(cursor, POSTED_ENTRIES, _entry_rows(taken))
     copy_in(cursor, INVOICES, (_invoice_row(position, document) for position, document in documents))
     copy_in(cursor, INVOICE_LINES, (row for _, document in documents for row in _line_rows(document)))
     corrections.keep_credits(cursor, [document for _, document in documents])
@@ -136,28 +146,25 @@ def _issue(cursor: Cursor[Any], documents: Sequence[tuple[int, Document]]) -> No
     mark_decided(cursor, {document.client_id: position for position, document in documents})
 
 
-def _posting_counts(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+def _posting_counts(cursor: Cursor[Any], keys: Sequence[Key]) -> dict[Key, int]:
     cursor.execute(
         "SELECT p.client_id, p.item_key, max(p.posting_no) FROM posted p"
         " JOIN unnest(%b::text[], %b::text[]) AS k(c, i) ON p.client_id = k.c AND p.item_key = k.i GROUP BY 1, 2",
-        ([client_id for client_id, _ in keys], [key for _, key in keys]),
+        keys_of(keys),
     )
     return {(client_id, key): number for client_id, key, number in cursor.fetchall()}
 
 
-def _keep_entries(cursor: Cursor[Any], taken: dict[tuple[str, str], Posting], before: Container[tuple[str, str]]) -> None:
-    """Which invoiced entries stand, or once stood, in which ticket's item; an entry's own item needs no look-up.
+def _entry_rows(taken: dict[Key, tuple[Document, list[InvoiceLine]]]) -> Iterator[bytes]:
+    """Which line took an entry into its ticket's item, ready packed: a run has three times as many as of all else together.
 
-    Only an item that was posted `before` can have rows already.
+    An entry's own item needs no look-up.
     """
-    new: list[tuple[str, str, str]] = []
-    again: list[tuple[str, str, str]] = []
-    for (client_id, key), posting in taken.items():
+    for (client_id, key), (document, lines) in taken.items():
         if key.startswith("ticket/"):
-            rows = again if (client_id, key) in before else new
-            rows.extend((client_id, member.time_entry_id, key) for member in posting.members)
-    copy_in(cursor, POSTED_ENTRIES, new)
-    replace_rows(cursor, POSTED_ENTRIES, again, again)
+            head = _COLUMNS + packed_text(client_id)
+            tail = packed_text(document.number) + _NUMBER(4, lines[-1].line_no)
+            yield packed_rows(head, [member.time_entry_id for member in lines[-1].members], tail)
 
 
 def _invoice_row(position: int, document: Document) -> tuple[Any, ...]:
@@ -177,7 +184,7 @@ def _line_rows(document: Document) -> Iterable[tuple[Any, ...]]:
             line.service_from, line.service_to, line.quantity, line.unit, line.unit_price, line.currency, one.net_minor,
             one.tax_code, one.tax_percent, one.tax_minor, line.account, corrects.number if corrects else None,
             corrects.line_no if corrects else None, line.rule, line.arithmetic, len(one.source_event_ids),
-            one.source_sha256, list(one.source_event_ids),
+            one.source_sha256, one.source_event_ids,
         )  # fmt: skip
 
 
@@ -196,41 +203,52 @@ def _count(cursor: Cursor[Any], documents: Sequence[Document]) -> None:
     )
 
 
-def posted_of(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Posting]]:
+def posted_of(cursor: Cursor[Any], keys: Sequence[Key]) -> dict[Key, list[Posting]]:
     """The postings of some items, oldest first, by (client, item key)."""
     cursor.execute(
-        "SELECT p.client_id, p.item_key, p.posting FROM posted p JOIN unnest(%b::text[], %b::text[]) AS k(c, i)"
-        ' ON p.client_id = k.c AND p.item_key = k.i ORDER BY p.client_id COLLATE "C", p.item_key COLLATE "C", p.posting_no',
-        ([client_id for client_id, _ in keys], [key for _, key in keys]),
+        "SELECT e.topic, e.state FROM (SELECT DISTINCT p.client_id, p.number FROM posted p"
+        " JOIN unnest(%b::text[], %b::text[]) AS k(c, i) ON p.client_id = k.c AND p.item_key = k.i) AS d"
+        " JOIN invoices i USING (client_id, number) JOIN ledger.daybook_events e ON e.notification_id = i.position"
+        " ORDER BY e.notification_id",
+        keys_of(keys),
     )
-    return _by_item(cursor.fetchall())
+    wanted = set(keys)
+    return _by_item((key, posting) for key, posting in _postings(cursor) if key in wanted)
 
 
-def posted_of_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple[str, str], list[Posting]]:
+def posted_of_clients(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[Key, list[Posting]]:
     """Every posting of some clients, oldest first, by (client, item key)."""
     cursor.execute(
-        "SELECT client_id, item_key, posting FROM posted WHERE client_id = ANY(%s)"
-        ' ORDER BY client_id COLLATE "C", item_key COLLATE "C", posting_no',
+        "SELECT e.topic, e.state FROM invoices i JOIN ledger.daybook_events e ON e.notification_id = i.position"
+        " WHERE i.client_id = ANY(%s) ORDER BY e.notification_id",
         (list(client_ids),),
     )
-    return _by_item(cursor.fetchall())
+    return _by_item(_postings(cursor))
 
 
-def _by_item(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[str, str], list[Posting]]:
-    found: dict[tuple[str, str], list[Posting]] = {}
-    for client_id, key, posting in rows:
-        found.setdefault((client_id, key), []).append(_decode_posting(posting))
+def _postings(found: Iterable[tuple[str, bytes]]) -> Iterator[tuple[Key, Posting]]:
+    """What some documents took, by item: the book says it, no table repeats it."""
+    for topic, state in found:
+        document = decode(topic, state)
+        for item_key, posting in postings(document).items():
+            yield (document.client_id, item_key), posting
+
+
+def _by_item(postings: Iterable[tuple[Key, Posting]]) -> dict[Key, list[Posting]]:
+    found: dict[Key, list[Posting]] = {}
+    for key, posting in postings:
+        found.setdefault(key, []).append(posting)
     return found
 
 
-def adjustments_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple[str, str], list[Adjustment]]:
+def adjustments_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[Key, list[Adjustment]]:
     """Every adjustment of some clients, by (client, item key)."""
     cursor.execute(
         "SELECT client_id, item_key, adjustment_id, currency, amount_minor, event_id, waives FROM adjustments"
         " WHERE client_id = ANY(%s) ORDER BY 1, 2, 3",
         (list(client_ids),),
     )
-    found: dict[tuple[str, str], list[Adjustment]] = {}
+    found: dict[Key, list[Adjustment]] = {}
     for client_id, key, adjustment_id, currency, amount_minor, event_id, waives in cursor.fetchall():
         found.setdefault((client_id, key), []).append(
             Adjustment(
@@ -241,7 +259,7 @@ def adjustments_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[tuple
     return found
 
 
-def standing_entries(posted: dict[tuple[str, str], list[Posting]]) -> dict[str, dict[str, Posted]]:
+def standing_entries(posted: dict[Key, list[Posting]]) -> dict[str, dict[str, Posted]]:
     """By client and entry: the item an invoiced entry stands, or last stood, in and the minutes it brought there."""
     found: dict[str, dict[str, Posted]] = {}
     for (client_id, key), history in posted.items():

@@ -22,8 +22,8 @@ _INVOICE: LiteralString = (
 )
 _LINE: LiteralString = (
     "SELECT line_no, item_key, description, charge_type, service_from, service_to, quantity, unit, unit_price, net_minor,"
-    " tax_code, tax_minor, account, corrects_number, corrects_line_no, rule, source_count, source_sha256, source_event_ids,"
-    " tax_percent, arithmetic, number, currency FROM invoice_lines"
+    " tax_code, tax_minor, account, corrects_number, corrects_line_no, rule, source_count, source_sha256,"
+    " source_event_ids::text[], tax_percent, arithmetic, number, currency FROM invoice_lines"
 )
 _OF_DOCUMENTS: LiteralString = (
     " WHERE (%(client)s::text IS NULL OR i.client_id = %(client)s) AND (%(number)s::text IS NULL OR i.number = %(number)s)"

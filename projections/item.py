@@ -84,15 +84,17 @@ class Item:
 def item(cursor: Cursor[Any], client_id: str, item_key: str) -> Item | None:
     """The item of a client, or null where there is none (any more)."""
     row = cursor.execute(
-        "SELECT currency, due_on, rated_minor, adjusted_minor, posted_minor, due_minor, explanation, source_event_ids"
-        " FROM charges WHERE client_id = %s AND item_key = %s",
+        "SELECT currency, due_on, rated_minor, adjusted_minor, stays, explanation, source_event_ids,"
+        " (SELECT coalesce(sum(p.amount_minor), 0)::bigint FROM posted p"
+        " WHERE p.client_id = c.client_id AND p.item_key = c.item_key)"
+        " FROM charges c WHERE client_id = %s AND item_key = %s",
         (client_id, item_key),
     ).fetchone()
     if row is None:
         return None
     lines, members = _lines(cursor, client_id, item_key)
     adjustments, adjusting = _adjustments(cursor, client_id, item_key)
-    sources = [*row[7], *adjusting]
+    sources = [*row[6], *adjusting]
     return Item(
         client_id=client_id,
         item_key=item_key,
@@ -100,9 +102,9 @@ def item(cursor: Cursor[Any], client_id: str, item_key: str) -> Item | None:
         due_on=row[1],
         rated_minor=row[2],
         adjusted_minor=row[3],
-        posted_minor=row[4],
-        due_minor=row[5],
-        explanation=row[6],
+        posted_minor=row[7],
+        due_minor=0 if row[4] else row[2] + row[3] - row[7],
+        explanation=row[5],
         lines=lines,
         entries=_entries(cursor, client_id, members),
         seats=tuple(periods(cursor, client_id, MOST_CURRENCIES, item_key)),

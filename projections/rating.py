@@ -22,12 +22,16 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class ClientCharges:
-    """One client's items as they stand on a day: what each is worth, what is due of it, and what waits."""
+    """One client's items as they stand on a day: what each is worth, what is due of it, and what waits.
+
+    `staying` are items that are not rated while their contract line waits: they stay as they were invoiced.
+    """
 
     client_id: str
     rated: dict[str, RatedItem] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
     due: dict[str, tuple[DueLine, ...]] = field(default_factory=dict)
+    staying: set[str] = field(default_factory=set)
 
 
 def rate_clients(cursor: Cursor[Any], cache: TermsCache, client_ids: Sequence[str], as_of: date) -> list[ClientCharges]:
@@ -113,7 +117,10 @@ def _difference(
         rated = charges.rated.get(key)
         history = posted.get((charges.client_id, key), ())
         due_on = rated.due_on if rated is not None else history[0].due_on if history else None
-        if due_on is None or (rated is None and key.startswith(tuple(staying))):
+        if rated is None and key.startswith(tuple(staying)):
+            charges.staying.add(key)
+            continue
+        if due_on is None:
             continue
         lines = due_lines(key, rated, adjusted.get((charges.client_id, key), ()), history, due_on=due_on)
         if lines:

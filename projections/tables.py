@@ -1,11 +1,14 @@
 """The derived tables' columns, and the two ways rows get in and out of them: whole batches, never one by one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from typing import Any, Final, LiteralString
 
+import psycopg
 from psycopg import Cursor, sql
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ def _table(name: str, keys: int, columns: str, unhashed: str = "", hashed_rows: 
 POSTED: Final = _table(
     "posted",
     3,
-    "client_id text, item_key text, posting_no int4, due_on date, number text, net_minor int8, currency text, posting bytea",
+    "client_id text, item_key text, posting_no int4, due_on date, number text, net_minor int8, amount_minor int8, currency text",
 )
-POSTED_ENTRIES: Final = _table("posted_entries", 3, "client_id text, time_entry_id text, item_key text")
+POSTED_ENTRIES: Final = _table("posted_entries", 4, "client_id text, time_entry_id text, number text, line_no int4")
 SERIES: Final = _table("series", 1, "counter text, last_number int8, last_issued_on date")
 HOLDS: Final = _table(
     "holds", 2, "client_id text, item_key text, held_by text, held_at timestamptz, reason text", unhashed="reason"
@@ -64,7 +67,7 @@ INVOICE_LINES: Final = _table(
     "client_id text, number text, line_no int4, item_key text, description text, charge_type text, service_from date,"
     "service_to date, quantity numeric, unit text, unit_price numeric, currency text, net_minor int8, tax_code text,"
     "tax_percent numeric, tax_minor int8, account text, corrects_number text, corrects_line_no int4, rule text,"
-    "arithmetic text, source_count int4, source_sha256 text, source_event_ids text[]",
+    "arithmetic text, source_count int4, source_sha256 text, source_event_ids uuid[]",
 )
 CREDITED: Final = _table(
     "credited",
@@ -132,7 +135,7 @@ CHARGES: Final = _table(
     "charges",
     2,
     "client_id text, item_key text, ticket_id text, due_on date, stays bool, currency text, rated_minor int8,"
-    "adjusted_minor int8, posted_minor int8, due_minor int8, explanation text, source_event_ids text[]",
+    "adjusted_minor int8, explanation text, source_event_ids text[]",
 )
 DUE_LINES: Final = _table(
     "due_lines",
@@ -192,32 +195,84 @@ WAITING: Final = _table(
 
 
 _TEXT: Final = 25  # the number of the type `text`
+_TEXTS: Final = 1009
+_UUID: Final = 2950
 _ARRAY: Final = Struct(">iiI").pack
 _BOUNDS: Final = Struct(">ii").pack
 _LENGTH: Final = Struct(">i").pack
 _ID_LENGTH: Final = 36
 _ID_PREFIX: Final = _LENGTH(_ID_LENGTH).decode()
+_UUID_LENGTH: Final = _LENGTH(16)
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
 
 
 def copy_in(cursor: Cursor[Any], table: Table, rows: Iterable[Sequence[Any]]) -> None:
     """Adds rows by binary COPY; columns as the table lists them."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
-        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, table.names))
-    )
-    # A list of texts is packed here, which is faster than the driver does it, and sent as the bytes it comes to.
-    lists = [index for index, (_, kind) in enumerate(table.columns) if kind == "text[]"]
-    with cursor.copy(statement) as copy:
-        copy.set_types(["bytea" if kind == "text[]" else kind for _, kind in table.columns])
+    # A list is packed here, which is faster than the driver does it, and sent as the bytes it comes to.
+    lists = [(index, _LISTS[kind]) for index, (_, kind) in enumerate(table.columns) if kind in _LISTS]
+    with cursor.copy(_copy_statement(table)) as copy:
+        copy.set_types(["bytea" if kind in _LISTS else kind for _, kind in table.columns])
         for row in rows:
             copy.write_row(_packed(row, lists) if lists else row)
 
 
-def _packed(row: Sequence[Any], lists: Sequence[int]) -> Sequence[Any]:
+def copy_packed(cursor: Cursor[Any], table: Table, rows: Iterable[bytes]) -> None:
+    """The same of rows that the caller packed (`packed_row`): many times as fast, for tables of many small rows."""
+    made = b"".join(rows)
+    if made:
+        with cursor.copy(_copy_statement(table)) as copy:
+            copy.write(_SIGNATURE + made + _TRAILER)
+
+
+def packed_text(text: str) -> bytes:
+    """A text as a field of a packed row."""
+    encoded = text.encode()
+    return _LENGTH(len(encoded)) + encoded
+
+
+def packed_rows(head: bytes, texts: Sequence[str], tail: bytes) -> bytes:
+    """One packed row a text, all else in them the same: in one go where all are of one length, as most ids are."""
+    joined = "".join(texts)
+    if joined.isascii() and len(set(map(len, texts))) == 1:
+        length = _LENGTH(len(texts[0]))
+        return head + length + (tail + head + length).join([text.encode() for text in texts]) + tail
+    return b"".join([head + packed_text(text) + tail for text in texts])
+
+
+def _copy_statement(table: Table) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
+        sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, table.names))
+    )
+
+
+def _packed(row: Sequence[Any], lists: Sequence[tuple[int, Callable[[Sequence[str]], bytes]]]) -> Sequence[Any]:
     found = list(row)
-    for index in lists:
+    for index, pack in lists:
         if found[index] is not None:
-            found[index] = text_array(found[index])
+            found[index] = pack(found[index])
     return found
+
+
+class Texts(bytes):
+    """Texts as a parameter for `%b::text[]`, packed by `text_array`: the driver takes twenty times as long."""
+
+
+class _TextsDumper(Dumper):
+    format = Format.BINARY
+    oid = _TEXTS
+
+    def dump(self, obj: Texts) -> bytes:
+        return bytes(obj)
+
+
+psycopg.adapters.register_dumper(Texts, _TextsDumper)
+
+
+def keys_of(keys: Iterable[tuple[str, str]]) -> tuple[Texts, Texts]:
+    """(client, item key) pairs as two parameters for `unnest(%b::text[], %b::text[])`."""
+    client_ids, item_keys = zip(*keys, strict=True) if keys else ((), ())
+    return Texts(text_array(client_ids)), Texts(text_array(item_keys))
 
 
 def text_array(texts: Sequence[str]) -> bytes:
@@ -230,6 +285,18 @@ def text_array(texts: Sequence[str]) -> bytes:
         # Event ids, which is what they are: all of one length, joined in one go.
         return head + (_ID_PREFIX + _ID_PREFIX.join(texts)).encode()
     return head + b"".join(_LENGTH(len(encoded)) + encoded for encoded in map(str.encode, texts))
+
+
+def uuid_array(ids: Sequence[str]) -> bytes:
+    """Ids as PostgreSQL's binary form of a `uuid[]`."""
+    if not ids:
+        return _ARRAY(0, 0, _UUID)
+    made = bytes.fromhex("".join(ids).replace("-", ""))
+    head = _ARRAY(1, 0, _UUID) + _BOUNDS(len(ids), 1)
+    return head + b"".join([_UUID_LENGTH + made[at : at + 16] for at in range(0, 16 * len(ids), 16)])
+
+
+_LISTS: Final[dict[str, Callable[[Sequence[str]], bytes]]] = {"text[]": text_array, "uuid[]": uuid_array}
 
 
 def delete_keys(cursor: Cursor[Any], table: Table, keys: Sequence[Sequence[Any]]) -> None:

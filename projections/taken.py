@@ -1,4 +1,4 @@
-"""Documents that took exactly what was due: nothing is rated again, the due line goes and the charge is posted.
+"""Documents that took exactly what was due: nothing is rated again, the due line goes.
 
 This is what nearly every line of a run of Generate All does, so it is worth a short way. It is only taken where the view's
 due line is, byte for byte, the one on the document, and stood on no earlier posting: then due = rated + adjusted - posted is
@@ -15,6 +15,7 @@ from psycopg import Cursor
 from domain.invoice import CreditNoteIssued, InvoiceIssued
 from ledger.book import RecordedEvent
 from ledger.event_codec import decode
+from projections.tables import Texts, keys_of, text_array
 
 Key = tuple[str, str]
 
@@ -22,20 +23,23 @@ TOPICS: Final = frozenset((InvoiceIssued.TOPIC, CreditNoteIssued.TOPIC))
 
 # One statement a hundred documents or so, so that a batch of documents is never in memory as a whole.
 _AT_ONCE: Final = 100
+# OFFSET 0 makes the planner look each line up by its key: it would rather digest the whole table.
 _TAKE: Final = """
-    WITH given AS (
-        SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::int8[]) AS g (client_id, item_key, digest, amount_minor)
+    WITH given AS MATERIALIZED (
+        SELECT * FROM unnest(%b::text[], %b::text[], %b::text[]) AS g (client_id, item_key, digest)
     ), taken AS (
-        DELETE FROM due_lines AS d USING given AS g
-        WHERE d.client_id = g.client_id AND d.item_key = g.item_key AND d.line_no = 1 AND sha256(d.line) = g.digest
-          AND NOT EXISTS (
-              SELECT FROM due_lines AS o WHERE o.client_id = d.client_id AND o.item_key = d.item_key AND o.line_no > 1
-          )
-        RETURNING g.client_id, g.item_key, g.amount_minor
+        DELETE FROM due_lines WHERE ctid = ANY (ARRAY (
+            SELECT d.place FROM given AS g CROSS JOIN LATERAL (
+                SELECT ctid AS place, line FROM due_lines
+                WHERE client_id = g.client_id AND item_key = g.item_key AND line_no = 1 OFFSET 0
+            ) AS d
+            WHERE sha256(d.line) = decode(g.digest, 'hex') AND NOT EXISTS (
+                SELECT FROM due_lines AS o WHERE o.client_id = g.client_id AND o.item_key = g.item_key AND o.line_no > 1
+            )
+        ))
+        RETURNING client_id, item_key
     )
-    UPDATE charges AS c SET posted_minor = t.amount_minor, due_minor = 0 FROM taken AS t
-    WHERE c.client_id = t.client_id AND c.item_key = t.item_key AND c.posted_minor = 0 AND c.due_minor = t.amount_minor
-    RETURNING c.client_id, c.item_key
+    SELECT client_id, item_key FROM given EXCEPT SELECT client_id, item_key FROM taken
 """
 
 
@@ -80,15 +84,13 @@ _NULL: Final = b"null"
 
 
 def take(cursor: Cursor[Any], events: Iterable[RecordedEvent]) -> Iterator[tuple[str, str, Sequence[str]]]:
-    """Posts the documents among some events; gives (client, item, its entries' ids) of the items to be rated again.
-
-    An item whose due line is gone while its charge does not fit is among the latter, and is then written anew as a whole.
-    """
+    """Takes off what the documents among some events billed; gives (client, item, its entries' ids) of what to rate again."""
     documents = [event for event in events if event.topic in TOPICS]
     for start in range(0, len(documents), _AT_ONCE):
         some = documents[start : start + _AT_ONCE]
         items = _by_item(some)
-        left = items.keys() - _taken(cursor, {key: lines[0] for key, lines in items.items() if _is_fresh(lines)})
+        fresh = {key: lines[0] for key, lines in items.items() if _is_fresh(lines)}
+        left = (items.keys() - fresh.keys()) | _not_taken(cursor, fresh)
         entries = _entries(some, left)
         for client_id, key in left:
             yield client_id, key, entries[client_id, key]
@@ -108,19 +110,19 @@ def _is_fresh(lines: Sequence[_Line]) -> bool:
     return len(lines) == 1 and bytes(lines[0].corrects) == _NULL
 
 
-def _taken(cursor: Cursor[Any], lines: dict[Key, _Line]) -> set[Key]:
+def _not_taken(cursor: Cursor[Any], lines: dict[Key, _Line]) -> set[Key]:
+    """Takes off those of the lines that are the very ones due; gives the others."""
     if not lines:
         return set()
-    amounts = [_amount(line.line).amount_minor for line in lines.values()]
-    digests = [_digest(line, amount) for line, amount in zip(lines.values(), amounts, strict=True)]
-    cursor.execute(_TAKE, ([client_id for client_id, _ in lines], [key for _, key in lines], digests, amounts))
+    digests = [_digest(line, _amount(line.line).amount_minor) for line in lines.values()]
+    cursor.execute(_TAKE, (*keys_of(lines), Texts(text_array(digests))))
     return {(client_id, key) for client_id, key in cursor.fetchall()}
 
 
-def _digest(line: _Line, amount_minor: int) -> bytes:
+def _digest(line: _Line, amount_minor: int) -> str:
     """The digest of the due line that this line was, had nothing been posted of its item before."""
     due = _Due(line.item_key, line.due_on, line.line, None, None, None, amount_minor, line.source_event_ids, line.members)
-    return sha256(_encode(due)).digest()
+    return sha256(_encode(due)).hexdigest()
 
 
 def _entries(events: Iterable[RecordedEvent], items: Iterable[Key]) -> dict[Key, list[str]]:

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from psycopg import Cursor
 
 from projections import time_entries
+from projections.decisions import posted_of
 
 Key = tuple[str, str]
 
@@ -44,8 +45,8 @@ def tickets_of(items: Iterable[Key]) -> set[Key]:
 def _posted_tickets(cursor: Cursor[Any], keys: set[Key]) -> set[Key]:
     """Tickets in which some entries were invoiced, whatever the entries say today."""
     rows = cursor.execute(
-        "SELECT p.client_id, p.item_key FROM posted_entries p JOIN unnest(%s::text[], %s::text[]) AS k(c, e)"
-        " ON p.client_id = k.c AND p.time_entry_id = k.e",
+        "SELECT p.client_id, l.item_key FROM posted_entries p JOIN unnest(%s::text[], %s::text[]) AS k(c, e)"
+        " ON p.client_id = k.c AND p.time_entry_id = k.e JOIN invoice_lines l USING (client_id, number, line_no)",
         ([client_id for client_id, _ in keys], [entry_id for _, entry_id in keys]),
     ).fetchall()
     return tickets_of((client_id, key) for client_id, key in rows)
@@ -53,12 +54,12 @@ def _posted_tickets(cursor: Cursor[Any], keys: set[Key]) -> set[Key]:
 
 def _posted_members(cursor: Cursor[Any], items: set[Key]) -> set[Key]:
     """Entries that stand, or once stood, in some tickets' items, whatever the entries say today."""
-    rows = cursor.execute(
-        "SELECT p.client_id, p.time_entry_id FROM posted_entries p JOIN unnest(%s::text[], %s::text[]) AS k(c, i)"
-        " ON p.client_id = k.c AND p.item_key = k.i",
-        ([client_id for client_id, _ in items], [key for _, key in items]),
-    ).fetchall()
-    return {(client_id, entry_id) for client_id, entry_id in rows}
+    return {
+        (client_id, member.time_entry_id)
+        for (client_id, _), history in posted_of(cursor, sorted(items)).items()
+        for posting in history
+        for member in posting.members
+    }
 
 
 def _known_items(cursor: Cursor[Any], tickets: set[Key]) -> set[Key]:

@@ -11,10 +11,10 @@ from psycopg import Cursor
 from domain.charge import ChargeAmended, ChargeLogged
 from domain.contract import MilestoneReached
 from domain.decisions import BusinessDayOpened, ChargeAdjusted
-from domain.difference import Posting, effective
+from domain.difference import Adjustment, Posting, effective
 from domain.ids import time_item
 from domain.rate_contracts import rate_seats_since
-from domain.rated import Waiting
+from domain.rated import RatedItem, Waiting
 from domain.readings import SeatCountReported
 from ledger.book import RecordedEvent
 from ledger.event_codec import decode
@@ -159,8 +159,7 @@ class Work:
         }
         totals = {
             key: (
-                sum(a.amount_minor for a in effective(adjusted.get(key, ()), live[key])) if key in live else 0,
-                sum(line.line.amount_minor for posting in posted.get(key, ()) for line in posting.lines),
+                _adjusted_minor(adjusted.get(key, ()), live[key]) if key in live else 0,
                 posted[key][0].due_on if key in posted else date.min,
             )
             for key in posted.keys() | (adjusted.keys() & live)
@@ -251,6 +250,12 @@ class Work:
         new = {(one.client_id, key) for one in rated for key in one.rated}
         charges_view.clear_items(cursor, sorted(affected | new), sorted(entries))
         self._put(cursor, rated, posted, as_of)
+
+
+def _adjusted_minor(adjustments: Sequence[Adjustment], item: RatedItem) -> int:
+    """What people's adjustments come to; one in a currency in which the item is worth nothing any more has nothing to change."""
+    currencies = {line.currency for line in item.lines}
+    return sum(one.amount_minor for one in effective(adjustments, item) if item.stays or one.currency in currencies)
 
 
 def _note(event: RecordedEvent, touched: _Touched) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from psycopg import Cursor
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from domain.invoice import Document
 from ledger.book import BookBusy
 from projections import decisions
 from projections.views import Views
@@ -46,11 +48,13 @@ def generate(
     client_ids: Sequence[str] | None = None,
     confirmed: Confirmed | None = None,
     progress: Callable[[int, int], None] | None = None,
+    keep_lines: bool = True,
 ) -> Outcome:
     """Issues what is due as of a day: one document per client and currency.
 
     `confirmed` null accepts every figure as it is; otherwise a client whose figures differ from it is refused whole.
     A document whose series has a later one is refused; raises AsOfBeforeSeries where that leaves nothing to issue.
+    Without `keep_lines` the outcome's documents have none: those of thousands fill the memory of whoever needs totals only.
     """
     outcome = Outcome()
     views.catch_up()
@@ -63,7 +67,8 @@ def generate(
     outcome.stages.end("find clients")
     done = 0
     for some in _chunks(due):
-        _issue(views, some, as_of, at, confirmed, outcome)
+        issued = _issue(views, some, as_of, at, confirmed, outcome)
+        outcome.documents += issued if keep_lines else [replace(document, lines=()) for document in issued]
         done += len(some)
         if progress is not None:
             progress(done, len(due))
@@ -107,7 +112,7 @@ def _clients_due(cursor: Cursor[Any], as_of: date, client_ids: Sequence[str] | N
 
 def _issue(
     views: Views, client_ids: Sequence[str], as_of: date, at: datetime, confirmed: Confirmed | None, outcome: Outcome
-) -> None:
+) -> list[Document]:
     """One batch of clients, in one transaction; tried again where somebody decides on one of them meanwhile."""
     book, stages = views.book, outcome.stages
     for _ in range(MOST_TRIES):
@@ -128,9 +133,8 @@ def _issue(
                 connection.execute("SET LOCAL idle_in_transaction_session_timeout TO DEFAULT")
                 documents = issue(book, connection, drafts, seen, at, refused, stages) if drafts else []
             stages.end("commit")
-            outcome.documents += documents
             outcome.refused += refused
-            return
+            return documents
         except Behind:
             views.catch_up()
             stages.end("catch up between")

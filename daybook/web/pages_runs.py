@@ -4,7 +4,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
@@ -73,11 +73,12 @@ class Desk:
         def work() -> Outcome:
             if as_of == app.settings.business_date():
                 app.open_today()
-            outcome = generate(app.views, as_of, run.started_at, client_ids=client_ids, confirmed=confirmed, progress=run.moved)
+            # The page of a run shows totals only.
+            outcome = generate(
+                app.views, as_of, run.started_at, client_ids=client_ids, confirmed=confirmed, progress=run.moved, keep_lines=False
+            )
             app.views.catch_up()
             outcome.stages.end("catch up after")
-            # The page of a run shows totals only: the lines of 5,000 documents are not kept in memory for it.
-            outcome.documents = [replace(document, lines=()) for document in outcome.documents]
             return outcome
 
         threading.Thread(target=_carry_out, args=(run, work), name=f"run-{run.run_id}", daemon=True).start()

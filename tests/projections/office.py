@@ -96,11 +96,20 @@ class Office:
             return cursor.execute(query.encode()).fetchall()
 
     def assert_settled(self) -> None:
-        """Live = folded from nothing = rated as a whole."""
+        """Live = folded from nothing = rated as a whole, and due = rated + adjusted - posted is what the due lines say."""
         live = self.live()
+        assert self.rows(DUE_OTHERWISE) == []
         assert differing(live, self.fresh()) == []
         whole = self.rated_whole()
         assert differing({view: live[view] for view in whole}, whole) == []
+
+
+DUE_OTHERWISE = """
+    SELECT client_id, item_key, due_minor, of_lines FROM reporting.charges LEFT JOIN (
+        SELECT client_id, item_key, sum((convert_from(line, 'UTF8')::jsonb -> 'line' ->> 'amount_minor')::bigint) AS of_lines
+        FROM due_lines GROUP BY 1, 2
+    ) AS d USING (client_id, item_key) WHERE due_minor <> coalesce(of_lines, 0)
+"""
 
 
 def differing(one: Hashes, other: Hashes) -> list[str]:

@@ -18,7 +18,7 @@ DAYS = [date(2026, 5, 31), date(2026, 5, 15), date(2026, 7, 1)]
 def test_left_behind_is_what_the_queue_says(office: Office, day: date) -> None:
     tell_demo(office)
     office.views.catch_up()
-    for row in office.rows("SELECT client_id, item_key, currency FROM charges WHERE due_minor <> 0 ORDER BY 1, 2")[::5]:
+    for row in office.rows("SELECT client_id, item_key, currency FROM reporting.charges WHERE due_minor <> 0 ORDER BY 1, 2")[::5]:
         decide.hold(office.book, decide.Item(*row), reason="wait", by="me", at=NOON)
     office.views.catch_up()
     with office.views.reading(as_of=day) as cursor:

@@ -129,7 +129,7 @@ def test_entry_waiting_in_its_old_ticket_stays_when_a_sibling_changes(office: Of
     office.take(story.said[told:])
     office.assert_settled()
     assert office.rows("SELECT id, reason FROM waiting") == [("a", "amended_after_invoicing")]
-    assert office.rows("SELECT sum(due_minor) FROM charges") == [(2500,)]
+    assert office.rows("SELECT sum(due_minor)::bigint FROM reporting.charges") == [(2500,)]
 
 
 def test_decision_on_an_entry_that_never_came_is_seen_until_it_comes(office: Office) -> None:
@@ -147,7 +147,7 @@ def test_decision_on_an_entry_that_never_came_is_seen_until_it_comes(office: Off
     office.take(story.entry("lost", 30, revision=2, approve=False).said[told:])
     office.assert_settled()
     assert office.rows("SELECT id FROM waiting") == [("gone",)]
-    assert office.rows("SELECT due_minor FROM charges") == [(5000,)]
+    assert office.rows("SELECT due_minor FROM reporting.charges") == [(5000,)]
 
 
 def test_reading_another_day_leaves_the_live_tables_alone(office: Office) -> None:

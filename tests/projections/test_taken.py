@@ -48,7 +48,7 @@ def test_generating_all_rates_nothing_again(month: Office, monkeypatch: pytest.M
         patched.setattr(work, "rate_clients", never)
         month.views.catch_up()
     assert month.rows("SELECT count(*) FROM due_lines WHERE due_on <= '2026-05-31'") == [(0,)]
-    assert month.rows("SELECT count(*) FROM charges WHERE posted_minor <> 0")[0][0] >= lines - 5
+    assert month.rows("SELECT count(*) FROM reporting.charges WHERE posted_minor <> 0")[0][0] >= lines - 5
     month.assert_settled()
 
 

@@ -185,7 +185,7 @@ def _assert_billed_once(shop: Shop, expected: set[str]) -> None:
     for given in numbers.values():
         assert given == list(range(1, len(given) + 1)), "numbers 1..n without gap, in order of issue"
     shop.app.views.catch_up()
-    assert shop.one("SELECT count(*) FROM books.charges WHERE due_minor <> 0 OR rated_minor <> posted_minor") == 0
+    assert shop.one("SELECT count(*) FROM reporting.charges WHERE due_minor <> 0 OR rated_minor <> posted_minor") == 0
     assert shop.one("SELECT count(*) FROM books.due_lines") == 0, "posted is due, item by item"
     posted = Counter((d.client_id, one.item_key) for d in documents for one in d.lines)
     assert set(posted.values()) == {1}, "no item twice"
