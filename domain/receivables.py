@@ -12,13 +12,17 @@ AGES: Final = ("current", "days_1_30", "days_31_60", "days_61_90", "days_over_90
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A document; `total_minor` is negative on a credit note, whose lines correct invoices: (number, amount taken back)."""
+    """A document; `total_minor` is negative on a credit note, whose lines correct invoices: (number, amount taken back).
+
+    An invoice `takes_credit` where the client's terms on its day say so (R2): what they say later changes nothing of it.
+    """
 
     number: str
     issued_on: date
     due_on: date
     total_minor: int
     corrects: tuple[tuple[str, int], ...] = ()
+    takes_credit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

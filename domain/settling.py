@@ -33,7 +33,6 @@ def settle(
     returns: Iterable[Returned] = (),
     write_offs: Iterable[WrittenOff] = (),
     *,
-    use_credit: bool = False,
     as_of: date = date.max,
 ) -> Account:
     """The account from everything that happened up to the close of a day, whatever its order of arrival (R2).
@@ -44,7 +43,7 @@ def settle(
     """
     account = Account()
     happened = in_order(documents, payments, returns, write_offs)
-    carry_on(account, (one for one in happened if place(one)[0] <= as_of), use_credit=use_credit)
+    carry_on(account, (one for one in happened if place(one)[0] <= as_of))
     return account
 
 
@@ -62,7 +61,7 @@ def in_order(
     return sorted([*documents, *write_offs, *paid, *back], key=place)
 
 
-def carry_on(account: Account, happened: Iterable[Happened], *, use_credit: bool) -> None:
+def carry_on(account: Account, happened: Iterable[Happened]) -> None:
     """Brings an account on by what happened after everything in it, in order.
 
     Of an account kept elsewhere only that needs to be in it which this can change: open items, those that are named, credit
@@ -71,7 +70,7 @@ def carry_on(account: Account, happened: Iterable[Happened], *, use_credit: bool
     for one in happened:
         match one:
             case Issued():
-                _issue(account, one, use_credit)
+                _issue(account, one)
             case Received():
                 _receive(account, one)
             case Returned():
@@ -107,7 +106,7 @@ def _move(account: Account, day: date, kind: str, reference: str, amount_minor: 
     account.movements.append(moved)
 
 
-def _issue(account: Account, document: Issued, use_credit: bool) -> None:
+def _issue(account: Account, document: Issued) -> None:
     kind = "credit_note" if document.total_minor < 0 else "invoice"
     _move(account, document.issued_on, kind, document.number, document.total_minor, due_on=document.due_on)
     if document.total_minor < 0:
@@ -116,9 +115,9 @@ def _issue(account: Account, document: Issued, use_credit: bool) -> None:
     item = OpenItem(document)
     account.add_item(item)
     item.close(document.issued_on)
-    for named in () if use_credit else account.naming(document.number):
+    for named in () if document.takes_credit else account.naming(document.number):
         _allocate(account, named, item, document.issued_on)
-    while use_credit and item.outstanding_minor > 0 and (credit := account.next_credit()) is not None:
+    while document.takes_credit and item.outstanding_minor > 0 and (credit := account.next_credit()) is not None:
         _allocate(account, credit, item, document.issued_on)
 
 

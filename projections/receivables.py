@@ -44,7 +44,7 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Client:
-    """What one client's accounts are settled from, all of it or what is new; `use_credit` is the last revision's (D5, R2).
+    """What one client's accounts are settled from, all of it or what is new.
 
     `numbered` is the currency of each of its documents, or of those that are named.
     """
@@ -55,7 +55,6 @@ class Client:
     write_offs: dict[str, list[WrittenOff]] = field(default_factory=dict)
     waiting: list[Waiting] = field(default_factory=list)
     numbered: dict[str, str] = field(default_factory=dict)
-    use_credit: bool = False
 
     def currencies(self) -> list[str]:
         """The currencies in which it has an account."""
@@ -70,7 +69,6 @@ class Client:
             payments,
             [one for one in self.returns if one.payment_id in ids],
             self.write_offs.get(currency, []),
-            use_credit=self.use_credit,
             as_of=as_of,
         )
 
@@ -151,8 +149,8 @@ def excess(client_id: str, client: Client, account: Account) -> Iterator[Waiting
 
 def load(cursor: Cursor[Any], client_ids: Sequence[str], terms: Mapping[str, ClientTerms]) -> dict[str, Client]:
     """What some clients' accounts are settled from, and what of it waits."""
-    clients = _clients(client_ids, terms)
-    _load_documents(cursor, clients, "client_id = ANY(%s)", [list(clients)])
+    clients = {client_id: Client() for client_id in client_ids}
+    _load_documents(cursor, clients, terms, "client_id = ANY(%s)", [list(clients)])
     _load_payments(cursor, clients, terms)
     _load_returns(cursor, clients, terms)
     for client_id, given_up in corrections.written_off(cursor, client_ids).items():
@@ -181,14 +179,14 @@ def load_new(cursor: Cursor[Any], new: New, client_ids: Sequence[str], terms: Ma
 
     An account that was settled a moment ago may have taken documents in which come only now.
     """
-    clients = _clients(client_ids, terms)
+    clients = {client_id: Client() for client_id in client_ids}
     fresh = (
         "position = ANY(%s) AND client_id = ANY(%s)"
         " AND NOT EXISTS (SELECT FROM open_items o WHERE o.client_id = i.client_id AND o.number = i.number)"
         " AND NOT EXISTS (SELECT FROM credits c WHERE c.client_id = i.client_id AND c.source = i.number AND kind = 'credit_note')"
     )
     if new.documents:
-        _load_documents(cursor, clients, fresh, [new.documents, list(clients)])
+        _load_documents(cursor, clients, terms, fresh, [new.documents, list(clients)])
     payments = [key for key in sorted(new.payments) if key[0] in clients]
     returns = [key for key in sorted(new.returns) if key[0] in clients]
     if payments:
@@ -202,20 +200,20 @@ def load_new(cursor: Cursor[Any], new: New, client_ids: Sequence[str], terms: Ma
     return clients
 
 
-def _clients(client_ids: Sequence[str], terms: Mapping[str, ClientTerms]) -> dict[str, Client]:
-    latest = {client_id: terms[client_id].latest for client_id in client_ids}
-    return {client_id: Client(use_credit=one is not None and one.use_credit) for client_id, one in latest.items()}
-
-
-def _load_documents(cursor: Cursor[Any], clients: Mapping[str, Client], which: LiteralString, given: Sequence[Any]) -> None:
-    rows = cursor.execute(
-        _ISSUED + which, given
-    ).fetchall()
+def _load_documents(
+    cursor: Cursor[Any],
+    clients: Mapping[str, Client],
+    terms: Mapping[str, ClientTerms],
+    which: LiteralString,
+    given: Sequence[Any],
+) -> None:
+    rows = cursor.execute(_ISSUED + which, given).fetchall()
     corrects = _corrections(cursor, [(row[0], row[2]) for row in rows if row[5] < 0])
     for client_id, currency, number, issued_on, due_on, total_minor in rows:
         document = Issued(
-            number=number, issued_on=issued_on, due_on=due_on, total_minor=total_minor, corrects=tuple(corrects.get(number, ()))
-        )
+            number=number, issued_on=issued_on, due_on=due_on, total_minor=total_minor,
+            corrects=tuple(corrects.get(number, ())), takes_credit=_takes_credit(terms[client_id], issued_on),
+        )  # fmt: skip
         clients[client_id].documents.setdefault(currency, []).append(document)
         clients[client_id].numbered[number] = currency
 
@@ -356,13 +354,17 @@ def _day(at: datetime, terms: ClientTerms) -> date:
     return local_day(at, state.time_zone if zone_of(state.time_zone) is not None else "UTC")
 
 
-def what_settling_reads(terms: ClientTerms) -> tuple[bool, bool, tuple[tuple[date, str], ...]]:
-    """All of a client's terms that its accounts depend on: whether anybody said who it is, its credit, and its clocks."""
-    clocks: list[tuple[date, str]] = []
+def _takes_credit(terms: ClientTerms, on: date) -> bool:
+    """Whether an invoice of a day takes credit: by the state in force then, the first one counting from ever (D5, R2)."""
+    return terms.known and terms.states.first_or_on(on).use_credit
+
+
+def what_settling_reads(terms: ClientTerms) -> tuple[tuple[date, str, bool], ...]:
+    """All of a client's terms that its accounts depend on: since when its clocks and its credit are what; nothing if unknown."""
+    found: list[tuple[date, str, bool]] = []
     for day, state in zip(terms.states.days, terms.states.states, strict=True):
-        if not clocks:
+        read = (state.time_zone, state.use_credit)
+        if not found or read != found[-1][1:]:
             # The first state counts from ever.
-            clocks.append((date.min, state.time_zone))
-        elif state.time_zone != clocks[-1][1]:
-            clocks.append((day, state.time_zone))
-    return terms.known, terms.latest is not None and terms.latest.use_credit, tuple(clocks)
+            found.append((day if found else date.min, *read))
+    return tuple(found)

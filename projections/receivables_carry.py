@@ -83,7 +83,7 @@ def _carry_on(cursor: Cursor[Any], kept: Sequence[Stands]) -> None:
     items = _changes(kept, item_rows)
     credits = _changes(kept, credit_rows)
     for one in kept:
-        carry_on(one.account, one.happened, use_credit=one.use_credit)
+        carry_on(one.account, one.happened)
     _put(cursor, OPEN_ITEMS, items())
     _put(cursor, CREDITS, credits())
     parts = [(one.client_id, one.currency, one.account, one.allocations) for one in kept]

@@ -18,7 +18,6 @@ class Stands:
 
     client_id: str
     currency: str
-    use_credit: bool
     happened: Sequence[Happened]
     account: Account
     last: Place | None = None
@@ -63,7 +62,7 @@ def _happening(client_id: str, client: Client, sources: Sequence[tuple[str, Sour
             for of, one in sources:
                 if of == currency:
                     account.add_source(one)
-            yield Stands(client_id, currency, client.use_credit, happened, account)
+            yield Stands(client_id, currency, happened, account)
 
 
 _SOURCES: Final = """
@@ -98,7 +97,7 @@ def _sources(cursor: Cursor[Any], clients: Mapping[str, Client]) -> list[tuple[s
     if not returned and not invoices:
         return []
     issued = [(client_id, one.number) for client_id, _, one in invoices]
-    using = sorted({(client_id, currency) for client_id, currency, _ in invoices if clients[client_id].use_credit})
+    using = sorted({(client_id, currency) for client_id, currency, one in invoices if one.takes_credit})
     rows = cursor.execute(_SOURCES, [*columns(returned), *columns(issued), *columns(using)]).fetchall()
     return [
         (client_id, currency, Source(name, kind, amount, day, at or _midnight(day), tuple(named), pays, back, beside))

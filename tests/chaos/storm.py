@@ -17,6 +17,7 @@ from tests.system import kafka
 from tests.system.installation import DAYBOOK, ROOT, Installation
 
 RUNS_AT_ONCE: Final = 2
+MOVES_WITHIN_S: Final = 4.0
 WORKERS, VIEWS, PUBLISHERS, POSTGRES, BROKER = "workers", "views", "publishers", "postgres", "broker"
 MOVED: Final = {WORKERS: "facts", VIEWS: "views", PUBLISHERS: "cursors", POSTGRES: "batches", BROKER: "batches"}
 """What must have moved since the last kill of its kind, for a kill to count."""
@@ -102,7 +103,7 @@ class Storm:
         lacking = self.lacking()
         order = [what for what in (PUBLISHERS, VIEWS) if what in lacking]
         self.rng.shuffle(order)
-        name = next((found for what in order if (found := self.fleet.catch(what, self.rng))), None)
+        name = next((found for what in order if self._has_moved(what) and (found := self.fleet.catch(what, self.rng))), None)
         name = name or self.rng.choice(sorted(self.fleet.workers))
         progress = self.fleet.progress()
         held = [what for what in (VIEWS, PUBLISHERS) if name in self.fleet.holders(what)]
@@ -111,6 +112,15 @@ class Storm:
         for what in (WORKERS, *held):
             self._count(what, progress)
         return at
+
+    def _has_moved(self, kind: str) -> bool:
+        """Gives it some time to make the progress without which its death would not count."""
+        before, deadline = self._at.get(kind), time.monotonic() + MOVES_WITHIN_S
+        while before is not None and getattr(self.fleet.progress(), MOVED[kind]) <= getattr(before, MOVED[kind]):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
 
     def _count(self, kind: str, progress: Progress) -> None:
         before = self._at.get(kind)

@@ -72,9 +72,15 @@ def test_rest_of_a_payment_is_credit_beside_the_balance_and_stays_so_by_default(
 
 
 def test_next_invoice_takes_credit_where_the_client_uses_it() -> None:
-    documents = [invoice("A", 100), invoice("B", 70, issued=10)]
-    account = settle(documents, [paid("p", 150, 5, "A")], use_credit=True)
+    documents = [invoice("A", 100), replace(invoice("B", 70, issued=10), takes_credit=True)]
+    account = settle(documents, [paid("p", 150, 5, "A")])
     assert (open_of(account), account.unapplied_minor) == ({"B": 20}, 0)
+
+
+def test_invoice_of_a_day_on_which_credit_was_not_used_stays_open_though_the_next_one_takes_it() -> None:
+    later = replace(invoice("C", 30, issued=20), takes_credit=True)
+    account = settle([invoice("A", 100), invoice("B", 70, issued=10), later], [paid("p", 150, 5, "A")])
+    assert (open_of(account), account.unapplied_minor) == ({"B": 70}, 20)
 
 
 def test_number_unknown_today_is_paid_when_it_is_issued() -> None:
@@ -211,18 +217,17 @@ histories = st.fixed_dictionaries(
             st.builds(lambda n, a, d: WrittenOff(number=n, amount_minor=a, written_off_on=day(d)), numbers, amounts, days),
             unique_by=lambda one: one.number,
         ),
-        "use_credit": st.booleans(),
+        "credit_from": st.integers(0, 50),
     }
 )  # fmt: skip
 
 
 def told(history: dict[str, Any], seed: int = 0, as_of: date = date.max) -> Account:
     order = random.Random(seed)
-    parts = {name: order.sample(found, len(found)) for name, found in history.items() if name != "use_credit"}
+    parts = {name: order.sample(found, len(found)) for name, found in history.items() if name != "credit_from"}
     documents = order.sample([*parts["documents"], *parts["notes"]], len(parts["documents"]) + len(parts["notes"]))
-    return settle(
-        documents, parts["payments"], parts["returns"], parts["write_offs"], use_credit=history["use_credit"], as_of=as_of
-    )
+    documents = [replace(one, takes_credit=one.issued_on >= day(history["credit_from"])) for one in documents]
+    return settle(documents, parts["payments"], parts["returns"], parts["write_offs"], as_of=as_of)
 
 
 @settings(max_examples=150)

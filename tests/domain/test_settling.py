@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ JUNE = date(2026, 6, 1)
 NUMBERS = [f"I{n:02}" for n in range(1, 13)]
 numbers = st.sampled_from(NUMBERS)
 amounts = st.integers(1, 12).map(lambda n: n * 25)
+LONG_AGO = date(2020, 1, 1)
 days = st.integers(0, 25).map(lambda n: JUNE + timedelta(days=n))
 instants = st.builds(lambda day, hour: datetime(day.year, day.month, day.day, hour, tzinfo=UTC), days, st.integers(0, 23))
 
@@ -71,15 +73,18 @@ histories = st.tuples(
 )  # fmt: skip
 
 
-def issued(one: Document) -> Issued:
-    return Issued(number=one.number, issued_on=one.issued_on, due_on=one.due_on, total_minor=one.total, corrects=one.takes_back)
+def issued(one: Document, credit_from: date) -> Issued:
+    return Issued(
+        number=one.number, issued_on=one.issued_on, due_on=one.due_on, total_minor=one.total, corrects=one.takes_back,
+        takes_credit=one.issued_on >= credit_from,
+    )  # fmt: skip
 
 
-def happened(said: list[Said]) -> tuple[list[Issued], list[Received], list[Returned], list[WrittenOff]]:
+def happened(said: list[Said], credit_from: date) -> tuple[list[Issued], list[Received], list[Returned], list[WrittenOff]]:
     """The same in the product's words, of a client whose clock is that of London in winter."""
     paid = {one.payment for one in said if isinstance(one, Payment)}
     return (
-        [issued(one) for one in said if isinstance(one, Document)],
+        [issued(one, credit_from) for one in said if isinstance(one, Document)],
         [
             Received(payment_id=one.payment, amount_minor=one.charged, received_at=one.at, received_on=one.at.date(),
                      invoice_numbers=one.names)
@@ -117,14 +122,17 @@ def test_settling_is_what_the_oracle_says_at_once_and_in_two_goes() -> None:
     counts: Counter[str] = Counter()
 
     @settings(max_examples=budget("receivables", "settled"), deadline=None)
-    @given(histories, st.booleans(), st.integers(0, 45))
-    def check(history: tuple[list[Said], ...], use_credit: bool, cut: int) -> None:
-        terms = Terms(revision=1, since=date(2020, 1, 1), zone="UTC", use_credit=use_credit)
-        said = [terms, *(one for part in history for one in part)]
-        account = settle(*happened(said), use_credit=use_credit)
+    @given(histories, st.one_of(st.just(LONG_AGO), days, st.just(date.max)), st.integers(0, 45))
+    def check(history: tuple[list[Said], ...], credit_from: date, cut: int) -> None:
+        terms = [
+            Terms(revision=1, since=LONG_AGO, zone="UTC", use_credit=credit_from == LONG_AGO),
+            Terms(revision=2, since=credit_from, zone="UTC", use_credit=True),
+        ]
+        said = [*terms, *(one for part in history for one in part)]
+        account = settle(*happened(said, credit_from))
         oracle = standing("own", said).accounts.get("GBP", Standing())
         assert seen(account) == expected(oracle)
-        assert account == in_two_goes(said, use_credit, cut)
+        assert account == in_two_goes(said, credit_from, cut)
         counts["histories"] += 1
         counts["allocations"] += sum(one.amount_minor > 0 for one in account.allocations)
         counts["taken back"] += sum(one.amount_minor < 0 for one in account.allocations)
@@ -139,11 +147,11 @@ def test_settling_is_what_the_oracle_says_at_once_and_in_two_goes() -> None:
     saw(f"settling: {dict(counts)} as the oracle has them")
 
 
-def in_two_goes(said: list[Said], use_credit: bool, cut: int) -> Account:
+def in_two_goes(said: list[Said], credit_from: date, cut: int) -> Account:
     account = Account()
-    every = in_order(*happened(said))
-    carry_on(account, every[:cut], use_credit=use_credit)
-    carry_on(account, every[cut:], use_credit=use_credit)
+    every = in_order(*happened(said, credit_from))
+    carry_on(account, every[:cut])
+    carry_on(account, every[cut:])
     return account
 
 
@@ -198,7 +206,8 @@ def test_long_history_is_settled_in_seconds(case: str) -> None:
             ]  # fmt: skip
             open_ = LONG * 100
     start = time.perf_counter()
-    account = settle(invoices, payments, returns, use_credit=credit)
+    invoices = [replace(one, takes_credit=credit) for one in invoices]
+    account = settle(invoices, payments, returns)
     took = time.perf_counter() - start
     assert (account.outstanding_minor, account.unapplied_minor) == (open_, left)
     assert took < 10, f"{took:.1f} s"

@@ -38,14 +38,34 @@ class Settling(RuleBasedStateMachine):
         self.counted: list[Happened] = []
         self.invoices: list[Document] = []
         self.payments: list[Payment] = []
-        self.use_credit = False
+        self.terms: list[Terms] = []
         self.carried = Account()
         self.whole = Account()
 
     @initialize(use_credit=st.booleans())
     def begins(self, use_credit: bool) -> None:
-        self.use_credit = use_credit
-        self.said.append(Terms(revision=1, since=date(2020, 1, 1), zone="UTC", use_credit=use_credit))
+        self.agree(date(2020, 1, 1), use_credit)
+
+    def agree(self, since: date, use_credit: bool) -> None:
+        """New terms; the invoices before them stay as they are."""
+        one = Terms(revision=len(self.terms) + 1, since=since, zone="UTC", use_credit=use_credit)
+        self.terms.append(one)
+        self.said.append(one)
+
+    @rule(use_credit=st.booleans())
+    def change_terms(self, use_credit: bool) -> None:
+        before = self.whole
+        self.agree(self.day(-1), use_credit)
+        self.counts["terms changed"] += 1
+        assert self.settled(self.happened) == before
+
+    def issued(self, one: Document) -> Issued:
+        """With what the terms of its day say of credit."""
+        in_force = [terms for terms in self.terms if terms.since <= one.issued_on][-1]
+        return Issued(
+            number=one.number, issued_on=one.issued_on, due_on=one.due_on, total_minor=one.total, corrects=one.takes_back,
+            takes_credit=in_force.use_credit,
+        )  # fmt: skip
 
     # ---- what happens ----
 
@@ -57,14 +77,14 @@ class Settling(RuleBasedStateMachine):
         self.counts[type(said).__name__] += 1
         order = in_order(*_kinds(self.happened))
         if order[: len(self.counted)] == self.counted:
-            carry_on(self.carried, order[len(self.counted) :], use_credit=self.use_credit)
+            carry_on(self.carried, order[len(self.counted) :])
             self.counts["carried on"] += 1
         else:
             self.carried = self.settled(self.happened)
         self.counted = order
 
     def settled(self, happened: list[Happened]) -> Account:
-        return settle(*_kinds(happened), use_credit=self.use_credit)
+        return settle(*_kinds(happened))
 
     def day(self, ago: int) -> date:
         """A day as drawn from `late`."""
@@ -89,7 +109,7 @@ class Settling(RuleBasedStateMachine):
             number=_number(len(self.invoices)), currency="GBP", issued_on=day, due_on=day + timedelta(days=terms), total=total
         )
         self.invoices.append(one)
-        self.tell(one, _issued(one))
+        self.tell(one, self.issued(one))
 
     @precondition(lambda self: self.invoices)
     @rule(of=places, amount=minor, ago=late)
@@ -100,7 +120,7 @@ class Settling(RuleBasedStateMachine):
             number=f"CN{len(self.said):03}", currency="GBP", issued_on=day, due_on=day, total=-amount * max(len(takes), 1),
             takes_back=takes,
         )  # fmt: skip
-        self.tell(one, _issued(one))
+        self.tell(one, self.issued(one))
 
     @rule(amount=minor, surcharge=st.sampled_from([0, 0, 20]), names=places, hour=hours, ago=late)
     def pay(self, amount: int, surcharge: int, names: list[int], hour: int, ago: int) -> None:
@@ -237,7 +257,7 @@ class Settling(RuleBasedStateMachine):
         for _ in range(3):
             shuffled = [one for kind in facts for one in rng.sample(kind, len(kind))]
             assert self.settled([*shuffled, *given_up]) == self.whole
-        _count(self.whole, self.use_credit, self.counts)
+        _count(self.whole, self.counts)
 
 
 def _number(place: int) -> str:
@@ -246,10 +266,6 @@ def _number(place: int) -> str:
 
 def _payment(place: int) -> str:
     return f"p{place:03}"
-
-
-def _issued(one: Document) -> Issued:
-    return Issued(number=one.number, issued_on=one.issued_on, due_on=one.due_on, total_minor=one.total, corrects=one.takes_back)
 
 
 def _kinds(happened: list[Happened]) -> tuple[list[Issued], list[Received], list[Returned], list[WrittenOff]]:
@@ -280,13 +296,14 @@ def _expected(one: Standing) -> Any:
     )
 
 
-def _count(account: Account, use_credit: bool, counts: Counter[str]) -> None:
+def _count(account: Account, counts: Counter[str]) -> None:
     """How often what is hard came about: a run in which nothing pays anything says little."""
     counts["histories"] += 1
     for one in account.allocations:
         source = account.sources.get(("payment", one.source))
         counts["taken back" if one.amount_minor < 0 else "allocations"] += 1
-        if source is not None and source.day < account.items[one.number].document.issued_on and not use_credit:
+        document = account.items[one.number].document
+        if source is not None and source.day < document.issued_on and not document.takes_credit:
             counts["named ahead"] += 1
 
 

@@ -1,5 +1,6 @@
 """A statement is the account told by days: its rows sum to the balance, whatever happened and wherever it starts."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,14 +15,13 @@ from tests.domain.test_receivables import back, credit_note, day, invoice, paid
 LATER = day(60)
 
 
-def of(*happened: object, since: date | None = None, as_of: date = LATER, use_credit: bool = False) -> Statement:
+def of(*happened: object, since: date | None = None, as_of: date = LATER, takes_credit: bool = False) -> Statement:
     """The statement of an account of some documents, payments, returns and write-offs."""
     account = settle(
-        [one for one in happened if isinstance(one, Issued)],
+        [replace(one, takes_credit=takes_credit) for one in happened if isinstance(one, Issued)],
         [one for one in happened if isinstance(one, Received)],
         [one for one in happened if isinstance(one, Returned)],
         [one for one in happened if isinstance(one, WrittenOff)],
-        use_credit=use_credit,
         as_of=as_of,
     )
     return statement_of(account, "GBP", since, as_of)
@@ -113,15 +113,15 @@ HAPPENED = st.lists(
 @given(HAPPENED, st.integers(0, 45), st.integers(0, 45), st.booleans())
 @settings(max_examples=300, deadline=None)
 def test_brought_forward_and_rows_are_the_balance_of_the_account(
-    happened: list[object], start: int, end: int, use_credit: bool
+    happened: list[object], start: int, end: int, takes_credit: bool
 ) -> None:
     since, as_of = day(min(start, end)), day(max(start, end))
-    found = of(*happened, since=since, as_of=as_of, use_credit=use_credit)
+    found = of(*happened, since=since, as_of=as_of, takes_credit=takes_credit)
     assert found.balance_minor == found.outstanding_minor - found.unapplied_minor
     assert found.brought_forward_minor + sum(one.amount_minor for one in found.entries) == found.balance_minor
     assert [one.on for one in found.entries] == sorted(one.on for one in found.entries)
     assert all(since <= one.on <= as_of for one in found.entries)
     assert sum(found.ages.values()) == sum(one.outstanding_minor for one in found.unpaid) == found.outstanding_minor
     assert sum(one.outstanding_minor for one in found.unpaid if one.days_overdue) == found.overdue_minor
-    before = of(*happened, since=date.min, as_of=day(min(start, end) - 1), use_credit=use_credit)
+    before = of(*happened, since=date.min, as_of=day(min(start, end) - 1), takes_credit=takes_credit)
     assert found.brought_forward_minor == before.balance_minor

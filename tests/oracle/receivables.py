@@ -14,7 +14,7 @@ NOBODY = "?"
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """A client's state; of several the highest revision counts for credit, the one in force on a day for the zone."""
+    """A client's state; the one in force on a day counts, for the zone and for whether the next invoice takes credit."""
 
     revision: int
     since: date
@@ -145,7 +145,6 @@ def standing(client: str, said: Sequence[Said], as_of: date = date.max) -> Clien
             waiting["refund of nobody", name] = "unmatched_payment"
         elif name not in returns:
             returns[name] = back
-    use_credit = max(states, key=lambda one: one.revision).use_credit if states else False
     currency_of = {one.number: one.currency for one in documents}
 
     counted: dict[str, tuple[Payment, bool]] = {}
@@ -173,7 +172,7 @@ def standing(client: str, said: Sequence[Said], as_of: date = date.max) -> Clien
     for currency in {one.currency for one in documents} | {one.currency for one, _ in counted.values()}:
         own = {name: one for name, one in counted.items() if one[0].currency == currency}
         steps = _steps(currency, said, own, went_back, states)
-        accounts[currency] = _account(steps, own, use_credit, as_of, waiting)
+        accounts[currency] = _account(steps, own, states, as_of, waiting)
     return Client(accounts, waiting)
 
 
@@ -213,14 +212,18 @@ def _day(at: datetime, states: Sequence[Terms]) -> date:
     """The client's day: on the clock of the state in force on the UTC day, the first one counting from ever."""
     if not states:
         return at.astimezone(UTC).date()
+    return at.astimezone(ZoneInfo(_in_force(at.astimezone(UTC).date(), states).zone)).date()
+
+
+def _in_force(day: date, states: Sequence[Terms]) -> Terms:
     by_day: dict[date, Terms] = {}
     for one in sorted(states, key=lambda one: one.revision):
         by_day[one.since] = one
     chosen = by_day[min(by_day)]
     for since in sorted(by_day):
-        if since <= at.astimezone(UTC).date():
+        if since <= day:
             chosen = by_day[since]
-    return at.astimezone(ZoneInfo(chosen.zone)).date()
+    return chosen
 
 
 def _steps(
@@ -245,7 +248,7 @@ def _steps(
 
 
 def _account(
-    steps: Sequence[tuple[date, Said]], own: Counted, use_credit: bool, as_of: date, waiting: dict[tuple[str, str], str]
+    steps: Sequence[tuple[date, Said]], own: Counted, states: Sequence[Terms], as_of: date, waiting: dict[tuple[str, str], str]
 ) -> Standing:
     account = Standing()
     instants: dict[tuple[str, str], datetime] = {}
@@ -255,7 +258,7 @@ def _account(
         if isinstance(step, Document) and step.total >= 0:
             account.invoices[step.number] = step
             for source in sorted(account.came, key=lambda source: (instants[source], source[1])):
-                if _takes(step, source, own, use_credit):
+                if _takes(step, source, own, states):
                     _pay(account, source, step.number, None, day)
         elif isinstance(step, Document):
             note = ("credit_note", step.number)
@@ -281,8 +284,9 @@ def _account(
     return account
 
 
-def _takes(invoice: Document, source: tuple[str, str], own: Counted, use_credit: bool) -> bool:
+def _takes(invoice: Document, source: tuple[str, str], own: Counted, states: Sequence[Terms]) -> bool:
     """A number unknown before is retried when it is issued; other credit is only taken where the client uses it."""
+    use_credit = bool(states) and _in_force(invoice.issued_on, states).use_credit
     if source[0] == "credit_note":
         return use_credit
     payment, pays = own[source[1]]
