@@ -2,17 +2,18 @@
 
     python -m benchmarks.ingest [--facts 60000] [--stored 1000000] [--rounds 3]
 
-In one run, interleaved: (ours) the consumers' own loop over records already in memory; (a) the event library's stock
-`Application`, one `repository.get` and `save` per event; (b) binary COPY of the very rows ours wrote, into the same
-tables with the same indexes, in batches of the same size. Both books hold `--stored` events before anything is measured.
-Prints each rate, the ratios, and the share of each stage.
+In one run, interleaved, each in turn the first of a round: (ours) the consumers' own loop over records already in memory;
+(stock) the event library's `Application`, one `repository.get` and `save` per event; (copy) binary COPY of the very rows
+that ours wrote the round before, under fresh ids, into the same table with the same indexes, in transactions of the same
+size. Both books hold `--stored` events before anything is measured, and each measurement begins behind a CHECKPOINT.
+Prints each rate by the clock, the ratios, the same of processor time (ours and the server's together), and what each stage
+of the loop costs.
 """
 
 import argparse
-import cProfile
+import gc
 import json
 import os
-import pstats
 import random
 import statistics
 import tempfile
@@ -26,14 +27,20 @@ from uuid import UUID, uuid5
 import structlog
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
+from psycopg.conninfo import conninfo_to_dict
 
-from consumers import ingest as loop
+from benchmarks.gauge import Gauge
+from consumers.deciding import decide, written
 from consumers.ingest import MAX_RECORDS, Ingest
+from consumers.reading import read
 from consumers.source import Partition, Polled, Record
+from consumers.streams import Streams
 from daybook.app import migration_folders
+from ledger import writing
 from ledger.book import Book
 from ledger.database import Database
 from ledger.embedded import EmbeddedPostgres
+from ledger.entries import Position
 from ledger.keyring import Keyring
 from ledger.migrate import migrate
 from schemas.codec import encode, key_of
@@ -42,6 +49,7 @@ NAMESPACE = UUID("7d8b1a52-1f4e-5a7e-9c0e-2a9b6f1c3d40")
 START = datetime(2026, 5, 1, 8, tzinfo=UTC)
 CLIENTS = 400
 STORED_AT_ONCE = 100_000
+COPIED = 10**9  # copied rows stand behind all others
 
 
 class MemorySource:
@@ -79,7 +87,7 @@ class MemorySource:
 
 
 def facts(run: str, count: int) -> Iterator[tuple[bytes, bytes]]:
-    """(key, wire bytes) of entries logged and approved, one in five amended and approved again: 2.2 facts a stream... """
+    """(key, wire bytes) of entries logged and approved, one in five amended and approved again: 2.2 facts a stream..."""
     rng = random.Random(run)
     made, number = 0, 0
     while made < count:
@@ -117,9 +125,7 @@ def polls(run: str, count: int) -> list[Polled]:
     records = [
         Record(offset, key, value, (), int(START.timestamp() * 1000)) for offset, (key, value) in enumerate(facts(run, count))
     ]
-    return [
-        Polled("daybook.time", 0, records[start : start + MAX_RECORDS]) for start in range(0, len(records), MAX_RECORDS)
-    ]
+    return [Polled("daybook.time", 0, records[start : start + MAX_RECORDS]) for start in range(0, len(records), MAX_RECORDS)]
 
 
 def ours(book: Book, polled: list[Polled], run: str) -> float:
@@ -152,21 +158,20 @@ def copied(database: Database, rows: list[tuple[Any, ...]]) -> float:
     return time.perf_counter() - started
 
 
-def rows_of(database: Database, after: int, shift: int) -> list[tuple[Any, ...]]:
+def rows_of(database: Database, after: int) -> list[tuple[Any, ...]]:
     """The rows our loop wrote after a position, under fresh ids, so that they can be written once more."""
     with database.connection() as connection, connection.cursor(binary=True) as cursor:
         found = cursor.execute(
             f"SELECT {COLUMNS} FROM ledger.daybook_events WHERE notification_id > %s ORDER BY notification_id", (after,)
         ).fetchall()
     return [
-        (uuid5(row[0], "copy"), *row[1:5], uuid5(row[5], "copy"), *row[6:11], row[11] + shift, row[12] + shift)
-        for row in found
+        (uuid5(row[0], "copy"), *row[1:5], uuid5(row[5], "copy"), *row[6:11], row[11] + COPIED, row[12] + COPIED) for row in found
     ]
 
 
-def store(count: int, stock_env: Mapping[str, str], database: Database, book: Book) -> None:
+def store(count: int, env: Mapping[str, str], database: Database, book: Book) -> None:
     """Stores so many events in each of the two books: ours through the loop, the library's by one statement."""
-    stock(stock_env, 1)  # makes its tables
+    stock(env, 1)  # makes its tables
     for start in range(0, count, STORED_AT_ONCE):
         run = f"stored-{start}"
         ours(book, polls(run, min(STORED_AT_ONCE, count - start)), run)
@@ -205,7 +210,7 @@ class Entry(Aggregate):
 
 
 def stock(dsn: Mapping[str, str], count: int) -> float:
-    """Seconds a fact for the library as shipped: get and save once an event, on tables of its own beside ours."""
+    """Seconds for the library as shipped: get and save once an event, on tables of its own beside ours."""
     application = Application[UUID](env={"PERSISTENCE_MODULE": "eventsourcing.postgres", **dsn})
     done, number = 0, 0
     started = time.perf_counter()
@@ -221,30 +226,47 @@ def stock(dsn: Mapping[str, str], count: int) -> float:
                 step(found)
                 application.save(found)
                 done += 1
-    return (time.perf_counter() - started) / count
+    return time.perf_counter() - started
 
 
-def stages(book: Book, polled: list[Polled], run: str) -> dict[str, float]:
-    """The share of each stage, one after the other, by profile (which inflates Python against the database)."""
-    loop.READ_AHEAD_FROM = len(polled) * MAX_RECORDS + 1  # a profile sees one thread
-    profile = cProfile.Profile()
-    profile.enable()
-    ours(book, polled, run)
-    profile.disable()
-    stats = pstats.Stats(profile).get_stats_profile()
-    total = stats.total_tt
-    named = {
-        "decode and envelope": ("decode", "check_envelope"),
-        "load streams": ("seen",),
-        "body hash": ("body_hash",),
-        "encrypt": ("encrypt",),
-        "digest and rows": ("prepare",),
-        "write and commit": ("write", "commit"),
-    }
-    return {
-        stage: sum(stats.func_profiles[f].cumtime for f in functions if f in stats.func_profiles) / total
-        for stage, functions in named.items()
-    }
+def stages(book: Book, polled: list[Polled]) -> dict[str, float]:
+    """Microseconds a fact of each stage, one after the other on one thread: the median of the polls.
+
+    Of processor time of this process, but for the last two, which wait for the server: those are by the clock.
+    """
+    streams = Streams(book)
+    seen: dict[str, list[float]] = {}
+
+    def note(stage: str, started: float, clock: Callable[[], float], records: int) -> None:
+        seen.setdefault(stage, []).append((clock() - started) / records * 1e6)
+
+    own, wall = time.thread_time, time.perf_counter
+    gc.disable()
+    for poll in polled:
+        n = len(poll.records)
+        started = own()
+        batch = read([poll])
+        note("decode, envelope, body", started, own, n)
+        started = own()
+        ready = written(book.keyring, batch.facts)
+        note("body hash, encrypt, state", started, own, n)
+        started = own()
+        decided = decide(book, streams, batch.facts, frozenset(), ready)
+        note("load streams, decide", started, own, n)
+        started = own()
+        prepared = writing.prepare(decided.events, [Position(f"stages:{poll.records[0].offset}", 0, n)], [], book.keyring)
+        note("digest and rows", started, own, n)
+        started, waited = own(), wall()
+        with book.database.connection() as connection, connection.cursor() as cursor:
+            writing.write(cursor, prepared)
+        note("write and commit", started, own, n)
+        note("write and commit, by the clock", waited, wall, n)
+        waited = wall()
+        Streams(book).take({fact.stream_id: fact.partition for fact in batch.facts})
+        note("load streams, by the clock", waited, wall, n)
+        streams.remember(decided.streams, decided.partitions)
+    gc.enable()
+    return {stage: round(statistics.median(values), 2) for stage, values in seen.items()}
 
 
 def main() -> None:
@@ -266,10 +288,74 @@ def main() -> None:
 
 def measure(given: argparse.Namespace, dsn: str, database: Database, book: Book) -> None:
     """The rounds, interleaved, and their medians."""
-    import psycopg.conninfo
+    env = stock_env(dsn)
+    store(given.stored, env, database, book)
+    gauge = Gauge(dsn)
+    rows = rows_of_one_run(book, database, given.facts)
+    seen: list[dict[str, float]] = []
+    for round_ in range(given.rounds):
+        run, polled, one = f"r{round_}", polls(f"r{round_}", given.facts), {}
+        steps = {
+            "ours": (given.facts, lambda polled=polled, run=run: ours(book, polled, run)),
+            "stock": (given.stock, lambda: stock(env, given.stock)),
+            "copy": (len(rows), lambda rows=rows: copied(database, rows)),
+        }
+        before = book.head()
+        for name in [*steps][round_ % 3 :] + [*steps][: round_ % 3]:
+            settle(database)
+            count, step = steps[name]
+            with gauge.measured():
+                step()
+            one |= {name: count / gauge.wall_s, f"{name}_cpu_us": gauge.cpu_s / count * 1e6}
+            one[f"{name}_server_cpu_us"] = gauge.server_cpu_s / count * 1e6
+            if name == "copy":
+                taken_out(database)
+        rows = rows_of(database, before)
+        seen.append(one)
+        print(json.dumps({"round": round_, **{k: round(v, 0 if v > 1000 else 1) for k, v in one.items()}}), flush=True)
+    settle(database)
+    print(
+        json.dumps({
+            "facts_per_s": {name: round(statistics.median(one[name] for one in seen)) for name in ("ours", "stock", "copy")},
+            "ours_over_stock": round(statistics.median(o["ours"] / o["stock"] for o in seen), 1),
+            "ours_over_copy": round(statistics.median(o["ours"] / o["copy"] for o in seen), 3),
+            "by_processor_time": {
+                "ours_over_stock": round(statistics.median(o["stock_cpu_us"] / o["ours_cpu_us"] for o in seen), 1),
+                "ours_over_copy": round(statistics.median(o["copy_cpu_us"] / o["ours_cpu_us"] for o in seen), 3),
+            },
+            "stages_us": stages(book, polls("stages", min(given.facts, 40_000))),
+            "stored_before": given.stored,
+            "batch": MAX_RECORDS,
+        })
+    )  # fmt: skip
 
-    parts = psycopg.conninfo.conninfo_to_dict(dsn)
-    stock_env = {
+
+def settle(database: Database) -> None:
+    """Each measurement begins alike: no dead rows, nothing left to write, the first change of each page logged whole."""
+    with database.owner(autocommit=True) as connection:
+        connection.execute("VACUUM ledger.daybook_events")
+        connection.execute("CHECKPOINT")
+
+
+def rows_of_one_run(book: Book, database: Database, count: int) -> list[tuple[Any, ...]]:
+    """The rows that ours writes of so many facts, for the first round."""
+    before = book.head()
+    ours(book, polls("before", count), "before")
+    return rows_of(database, before)
+
+
+def taken_out(database: Database) -> None:
+    """The copied rows are no part of any batch: out with them, by the owner, before anything reads the book."""
+    with database.owner(autocommit=True) as connection:
+        connection.execute("ALTER TABLE ledger.daybook_events DISABLE TRIGGER ALL")
+        connection.execute("DELETE FROM ledger.daybook_events WHERE notification_id > %s", (COPIED,))
+        connection.execute("ALTER TABLE ledger.daybook_events ENABLE TRIGGER ALL")
+
+
+def stock_env(dsn: str) -> dict[str, str]:
+    """What the stock library needs to know of the server."""
+    parts = conninfo_to_dict(dsn)
+    return {
         "POSTGRES_DBNAME": str(parts["dbname"]),
         "POSTGRES_HOST": str(parts["host"]),
         "POSTGRES_PORT": str(parts.get("port", 5432)),
@@ -277,37 +363,6 @@ def measure(given: argparse.Namespace, dsn: str, database: Database, book: Book)
         "POSTGRES_PASSWORD": "",
         "POSTGRES_SCHEMA": "public",
     }
-    store(given.stored, stock_env, database, book)
-    seen: list[dict[str, float]] = []
-    for round_ in range(given.rounds):
-        run = f"r{round_}"
-        polled = polls(run, given.facts)
-        before = book.head()
-        per_ours = ours(book, polled, run) / given.facts
-        rows = rows_of(database, before, shift=10**9 * (round_ + 1))
-        per_copy = copied(database, rows) / len(rows)
-        per_stock = stock(stock_env, given.stock)
-        with database.owner(autocommit=True) as connection:
-            # The copied rows are no part of any batch: out with them, by the owner, before anything reads the book.
-            connection.execute("ALTER TABLE ledger.daybook_events DISABLE TRIGGER ALL")
-            connection.execute("DELETE FROM ledger.daybook_events WHERE notification_id > 1000000000")
-            connection.execute("ALTER TABLE ledger.daybook_events ENABLE TRIGGER ALL")
-        seen.append({"ours": 1 / per_ours, "stock": 1 / per_stock, "copy": 1 / per_copy})
-        print(json.dumps({"round": round_, **{k: round(v) for k, v in seen[-1].items()}}), flush=True)
-    medians = {name: statistics.median(one[name] for one in seen) for name in ("ours", "stock", "copy")}
-    profiled = stages(book, polls("profiled", min(given.facts, 20_000)), "profiled")
-    print(
-        json.dumps(
-            {
-                "facts_per_s": {name: round(value) for name, value in medians.items()},
-                "ours_over_stock": round(statistics.median(o["ours"] / o["stock"] for o in seen), 1),
-                "ours_over_copy": round(statistics.median(o["ours"] / o["copy"] for o in seen), 3),
-                "stage_shares": {name: round(share, 3) for name, share in profiled.items()},
-                "stored_before": given.stored,
-                "batch": MAX_RECORDS,
-            }
-        )
-    )
 
 
 if __name__ == "__main__":
