@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -182,13 +182,13 @@ class Ingest:
         else:
             with _quick_turns(), ThreadPoolExecutor(1, "ingest-write") as beside:
                 writing = beside.submit(self._write, poll.polled, decided, conflicts)
-                self._read_ahead(max_records)
+                self._read_ahead(max_records, decided)
             writing.result()
         self._streams.remember(decided.streams, decided.partitions)
         self._source.commit({(p.topic, p.partition): p.records[-1].offset + 1 for p in poll.polled})
         return decided, len(conflicts)
 
-    def _read_ahead(self, max_records: int) -> None:
+    def _read_ahead(self, max_records: int, writing: Decided) -> None:
         """Fetches and reads what comes next; what goes wrong in it must not hide how the batch before it ends."""
         try:
             poll = self._poll(max_records, 0)
@@ -196,6 +196,9 @@ class Ingest:
             self._trouble_ahead = error
         else:
             self._ahead = poll if poll.count else None
+            # A book out of reach is the writer's to tell: what could not be loaded now is loaded when it is decided on.
+            with suppress(PoolTimeout, *LOST):
+                self._streams.foresee([fact.stream_id for fact in poll.batch.facts], writing.streams)
 
     def _write(self, polled: Sequence[Polled], decided: Decided, conflicts: Sequence[DeadLetter]) -> None:
         """One transaction: events, positions, dead letters, and polls kept aside."""
