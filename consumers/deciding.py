@@ -62,7 +62,7 @@ def decide(
     elsewhere = {event_id.bytes for event_id in taken}
     said_on: dict[bytes, bytes] = {}
     # Python looks an enumeration's member up anew each time it is named, and this runs for every fact.
-    new, repeat = Heard.NEW, Heard.REPEAT
+    new, repeat, made, add = Heard.NEW, Heard.REPEAT, tuple.__new__, decided.events.append
     for fact, (hash_, state) in zip(facts, ready, strict=True):
         partition, record, kind, _, subject, stream_id, event_id, body = fact
         stream = streams[stream_id]
@@ -80,7 +80,7 @@ def decide(
             stream[event_id] = hash_
             said_on[event_id] = stream_id
             source = (*partition, record.offset)
-            decided.events.append(NewFact(stream_id, len(stream), event_topic(kind), state, subject, event_id, hash_, source))
+            add(made(NewFact, (stream_id, len(stream), event_topic(kind), state, subject, event_id, hash_, source)))
         elif heard is repeat:
             decided.repeats += 1
         else:

@@ -35,28 +35,29 @@ def tzdata_version() -> str:
     return version("tzdata")
 
 
+class _Texts(dict[str, bytes]):
+    """Texts as fields; topics, client ids and source topics repeat a lot within a batch."""
+
+    def __missing__(self, value: str) -> bytes:
+        encoded = value.encode()
+        self[value] = field = _LENGTH(len(encoded)) + encoded
+        return field
+
+
 def event_fields(events: Sequence[NewEvent | NewFact]) -> list[bytes]:
     """Each event's fields, length-prefixed: what is digested, and what is sent to the database."""
-    prefixed: dict[str, bytes] = {}  # topics, client ids and source topics repeat a lot within a batch
-
-    def text(value: str) -> bytes:
-        known = prefixed.get(value)
-        if known is None:
-            encoded = value.encode()
-            known = prefixed[value] = _LENGTH(len(encoded)) + encoded
-        return known
-
+    text = _Texts()
     rows = []
     for stream_id, stream_version, topic, state, client_id, event_id, body_hash, source in events:
         rows.append(
             b"".join((
                 _HEAD(16, stream_id if isinstance(stream_id, bytes) else stream_id.bytes, 8, stream_version),
-                text(topic),
+                text[topic],
                 _LENGTH(len(state)), state,
-                text(client_id),
+                text[client_id],
                 _UUID(16, event_id if isinstance(event_id, bytes) else event_id.bytes),
                 _ABSENT if body_hash is None else _LENGTH(len(body_hash)) + body_hash,
-                _ABSENT * 3 if source is None else text(source[0]) + _SOURCE(4, source[1], 8, source[2]),
+                _ABSENT * 3 if source is None else text[source[0]] + _SOURCE(4, source[1], 8, source[2]),
             ))
         )  # fmt: skip
     return rows

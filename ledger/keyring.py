@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import threading
+from binascii import b2a_base64 as _base64
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ class Keyring:
             return ""
         key = self._key(subject)
         nonce = os.urandom(NONCE_BYTES)
-        return key.label + base64.b64encode(nonce + key.cipher.encrypt(nonce, text.encode(), None)).decode()
+        return key.label + _base64(nonce + key.cipher.encrypt(nonce, text.encode(), None), newline=False).decode()
 
     def decrypt(self, text: str) -> str | None:
         """The clear text, or None if its key was forgotten."""
@@ -122,7 +123,8 @@ class Keyring:
         key = self._key(subject)
         mac = key.body_mac.copy()
         mac.update(body)
-        return key.body_tag + bytes(mac.digest())
+        digest: bytes = mac.digest()
+        return key.body_tag + digest
 
     def same_body(self, subject: str, body: bytes, stored: bytes) -> bool | None:
         """Whether `stored` is this body's hash; None if it was made under a key forgotten since: nobody can tell."""

@@ -74,7 +74,7 @@ class Prepared:
     """A batch with everything worked out that needs no lock."""
 
     events: Sequence[NewEvent | NewFact]
-    rows: list[bytes]  # COPY rows but for the two columns known only under the lock
+    rows: list[bytes]  # COPY rows but for the two columns known only under the lock, and the digest behind them
     digests: list[bytes]
     positions: list[Position]
     dead_letters: list[DeadLetterRow]
@@ -96,12 +96,11 @@ def prepare(
     moves = sorted(positions)
     if len({move.name for move in moves}) < len(moves) or any(move.first > move.last for move in moves):
         raise ValueError("a batch has one slice a partition, its first offset not above its last")
-    fields = chain.event_fields(events)
-    digests = chain.digests(fields)
+    rows = chain.event_fields(events)
+    digests = chain.digests(rows)
     letters = [_dead_letter_row(letter, keyring) for letter in dead_letters]
     if not (events or moves or letters):
         raise ValueError("nothing to append")
-    rows = [row + _DIGEST_LENGTH + digest for row, digest in zip(fields, digests, strict=True)]
     return Prepared(events, rows, digests, moves, letters, chain.tzdata_version())
 
 
@@ -111,7 +110,7 @@ def write(cursor: Cursor, batch: Prepared, also: Also | None = None) -> Batch:
     batch_id, first_id, recorded_at, previous_hash = _lock(cursor)
     last_id = first_id + len(batch.rows) - 1
     if batch.rows:
-        _copy(cursor, batch.rows, first_id, batch_id)
+        _copy(cursor, batch, first_id, batch_id)
     _insert_batch(cursor, batch, batch_id, first_id, recorded_at, previous_hash)
     if batch.dead_letters:
         cursor.executemany(INSERT_DEAD_LETTER, [(batch_id, number, *row) for number, row in enumerate(batch.dead_letters, 1)])
@@ -153,11 +152,10 @@ def _lock(cursor: Cursor) -> tuple[int, int, datetime, bytes]:
     return (batch_id or 0) + 1, (last_id or 0) + 1, recorded_at, previous_hash or chain.BEGINNING
 
 
-def _copy(cursor: Cursor, rows: list[bytes], first_id: int, batch_id: int) -> None:
+def _copy(cursor: Cursor, batch: Prepared, first_id: int, batch_id: int) -> None:
     parts = [_COPY_SIGNATURE]
-    for position, row in enumerate(rows, first_id):
-        parts.append(_ROW_HEAD(_COLUMNS, 8, position, 8, batch_id))
-        parts.append(row)
+    for position, (row, digest) in enumerate(zip(batch.rows, batch.digests, strict=True), first_id):
+        parts += (_ROW_HEAD(_COLUMNS, 8, position, 8, batch_id), row, _DIGEST_LENGTH, digest)
     parts.append(_COPY_TRAILER)
     with cursor.copy(COPY_EVENTS) as copy:
         copy.write(b"".join(parts))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from schemas.compounds import Optional, picker
+from schemas.compounds import Optional
 from schemas.message import Message, WireError
 from schemas.registry import published
 from schemas.scalars import EPOCH, Text
@@ -55,9 +55,17 @@ class _Envelope:
         # What begins a document's number is asked for by that number: it has to be as plain as an id, and may be empty.
         self.names = [*ids, "source", *(name for name in ("prefix",) if name in texts)]
         self.required_names = [name for name in ids if not texts[name]]
-        self.values = picker(self.names)
-        self.required = picker(self.required_names)
+        self.together = _together(self.names, self.required_names)
         self.key = _KEYS.get(record, _client_key)
+
+
+def _together(names: list[str], required: list[str]) -> Callable[[dict[str, Any]], str | None]:
+    """What joins these texts, spelt out for one record; None where one of the required is empty."""
+    joined = "".join(f"{{f[{name!r}] or ''}}" for name in names)
+    all_there = " and ".join(["True", *(f"f[{name!r}] != ''" for name in required)])
+    # The text holds only field names of our own published schemas.
+    made: Callable[[dict[str, Any]], str | None] = eval(f'lambda f: f"{joined}" if {all_there} else None')
+    return made
 
 
 _ENVELOPES: Final[dict[tuple[str, str], _Envelope]] = {}
@@ -81,10 +89,10 @@ def check_envelope(topic: str, key: bytes | None, message: Message) -> None:
         raise WireError("invalid_envelope", "the key is not the one its fields call for")
     if not EPOCH <= fields["occurred_at"] < _TOO_LATE:
         raise WireError("invalid_envelope", "occurred_at is outside the years 1970 to 9998")
-    if "" in envelope.required(fields):
-        raise WireError("invalid_envelope", f"{_first_empty(envelope, fields)} is empty")
-    together = "".join(filter(None, envelope.values(fields)))
     # All of them at once first: nearly always short and printable.
+    together = envelope.together(fields)
+    if together is None:
+        raise WireError("invalid_envelope", f"{_first_empty(envelope, fields)} is empty")
     if len(together) > MAX_ID_LENGTH or not together.isprintable():
         _check_each(envelope, fields)
 
