@@ -4,63 +4,41 @@ Pure: whoever claims asks this under the client's lock, the calendar asks it of 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
+from domain.covered import Open, covered
 from domain.ids import stream_id
 from domain.notices import DUE_REMINDER, NEW_INVOICE, STATEMENT
 from domain.reminder_policy import MOST_OFFSET_DAYS, Policy, is_next_nearer, statement_day, statement_days, statement_rule
+from domain.reminder_words import (
+    BELOW_MINIMUM,
+    CHARGED_BACK,
+    MISSED,
+    NEW_FOR_DAYS,
+    NO_ADDRESS,
+    NOTHING_TO_SAY,
+    OPTED_OUT,
+    OVERTAKEN,
+    PAID,
+    PAYMENT_PENDING,
+    POLICY_CHANGED,
+    SWITCHED_OFF,
+    VOIDED,
+)
 
-NEW_FOR_DAYS: Final = 14
-"""A document is new for so many days, its issue date the first: an installation that switches on does not mail years."""
 MISSED_FOR_DAYS: Final = 60
 """So long a credit note that nobody was told of is listed as missed; an invoice is until it is paid."""
-
-NO_ADDRESS: Final = "no_address"
-OPTED_OUT: Final = "opted_out"
-SWITCHED_OFF: Final = "switched_off"
-BELOW_MINIMUM: Final = "below_minimum"
-PAID: Final = "paid"
-PAYMENT_PENDING: Final = "payment_pending"
-CHARGED_BACK: Final = "charged_back"
-MISSED: Final = "missed"
-OVERTAKEN: Final = "overtaken"
-VOIDED: Final = "voided"
-POLICY_CHANGED: Final = "policy_changed"
-NOTHING_TO_SAY: Final = "nothing_to_say"
-REASONS: Final = {
-    NO_ADDRESS: "the client has no e-mail address for bills",
-    OPTED_OUT: "the client has opted out",
-    SWITCHED_OFF: "notices of new documents are switched off",
-    BELOW_MINIMUM: "what is to be paid is below the minimum",
-    PAID: "nothing is left to pay",
-    PAYMENT_PENDING: "a payment waits for somebody to look at it",
-    CHARGED_BACK: "a payment of it was charged back",
-    OVERTAKEN: "a later one is due, or was sent, or its time is over",
-    VOIDED: "the document was taken back",
-    MISSED: f"it was not sent within {NEW_FOR_DAYS} days of its date",
-    POLICY_CHANGED: "the policy does not ask for it any more",
-    NOTHING_TO_SAY: "nothing is open and nothing has happened since the last one",
-}
-"""Why something is not sent."""
-WHAT_TO_DO: Final = {
-    NO_ADDRESS: "give the client an address for bills (billing_emails)",
-    PAYMENT_PENDING: "match the payment to a client and its invoices",
-    MISSED: "send it with `daybook remind --missed`, or its PDF by hand",
-}
-"""What somebody can do about it, where only a person can."""
-PAUSES: Final = frozenset({NO_ADDRESS, OPTED_OUT, BELOW_MINIMUM, PAYMENT_PENDING, CHARGED_BACK, POLICY_CHANGED})
-"""What was withdrawn for one of these was not told: it is claimed again once that is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
     """An issued document as it stands; `pending` says that a payment nobody has matched yet names it.
 
-    `voided`: it was voided, or all of it credited or given up.
+    `voided`: it was voided, or all of it credited or given up. `covered_minor` of what is outstanding is covered by credit.
     """
 
     number: str
@@ -72,6 +50,12 @@ class Bill:
     pending: bool = False
     charged_back: bool = False
     voided: bool = False
+    covered_minor: int = 0
+
+    @property
+    def to_pay_minor(self) -> int:
+        """What a reminder asks for: credit that pays nothing yet covers the oldest due first (R4)."""
+        return self.outstanding_minor - self.covered_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +80,7 @@ class Account:
 class Client:
     """All that a client's notices depend on; `told` holds the ids of every notice that is claimed or was sent.
 
-    One that was withdrawn for a pause (`PAUSES`), or failed for an address that was replaced since, was not told.
+    One that was withdrawn for a pause (`reminder_words.PAUSES`), or failed for an address that was replaced since, was not told.
 
     `pending` says that a payment of the client waits for somebody to look at it.
     """
@@ -112,7 +96,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One notice: what will be sent on a day, or why it will not (`why_not`, one of `REASONS`); null: it will."""
+    """One notice: what will be sent on a day, or why it will not (`why_not`, one of `reminder_words.REASONS`); null: it will."""
 
     client_id: str
     notice_id: str
@@ -126,11 +110,6 @@ class Planned:
     why_not: str | None
 
 
-def in_words(reason: str) -> str:
-    """Why something is not sent, and what to do about it where only a person can."""
-    return f"{REASONS[reason]}: {WHAT_TO_DO[reason]}" if reason in WHAT_TO_DO else REASONS[reason]
-
-
 def message_id(client_id: str, notice_id: str, host: str) -> str:
     """The mail's Message-ID, which is the same on every try: a receiver shows one message once."""
     return f"<{stream_id('notice', client_id, notice_id)}@{host}>"
@@ -141,7 +120,7 @@ def planned(client: Client, day: date, *, missed: bool = False) -> Iterator[Plan
 
     A new document of which nobody was told in time is listed with `MISSED`; `missed`: it is to be sent all the same.
     """
-    for bill in client.bills:
+    for bill in _counted(client):
         reminder = _due(client, bill, day)
         goes_with_it = reminder is not None and reminder.why_not is None
         if (notice := _new(client, bill, day, missed)) is not None and not (goes_with_it and not _is_new(bill, day)):
@@ -153,7 +132,7 @@ def planned(client: Client, day: date, *, missed: bool = False) -> Iterator[Plan
 
 def ahead(client: Client, day: date, until: date) -> Iterator[Planned]:
     """What is to be said after a day and up to another, if until then nothing happens."""
-    for bill in client.bills:
+    for bill in _counted(client):
         for days in () if bill.credit_note else client.policy.due_offsets_days:
             on = _off(bill.due_on, days)
             if day < on <= until and on >= bill.issued_on and _due_id(bill, days) not in client.told:
@@ -167,12 +146,24 @@ def ahead(client: Client, day: date, until: date) -> Iterator[Planned]:
 def why_not(client: Client, notice_id: str, currency: str, number: str | None, day: date) -> str | None:
     """Why a notice that was claimed is not to be sent on a day; null where it is."""
     kind, *about = notice_id.split("/")
-    bill = next((one for one in client.bills if one.number == number), None)
+    bill = next((one for one in _counted(client) if one.number == number), None)
     if kind == "statement":
         return _nobody(client) or _statement_not(client, currency, date.fromisoformat(about[-1]), day)
     if kind != "due":
         return _nobody(client) or _new_not(client, bill)
     return _nobody(client) or (PAID if bill is None else _due_not(client, bill, int(about[1]), day))
+
+
+def _counted(client: Client) -> tuple[Bill, ...]:
+    """The client's documents in their order, each with what credit of its currency covers of it."""
+    parts: dict[str, int] = {}
+    for currency, account in client.accounts.items():
+        if account.unapplied_minor > 0:
+            mine = (one for one in client.bills if one.currency == currency and one.outstanding_minor > 0)
+            parts |= covered(
+                (Open(one.due_on, one.issued_on, one.number, one.outstanding_minor) for one in mine), account.unapplied_minor
+            )
+    return tuple(replace(one, covered_minor=parts.get(one.number, 0)) for one in client.bills) if parts else client.bills
 
 
 def _new_not(client: Client, bill: Bill | None) -> str | None:
@@ -215,7 +206,7 @@ def _new(client: Client, bill: Bill, day: date, missed: bool) -> Planned | None:
         currency=bill.currency,
         due_on=None if bill.credit_note else bill.due_on,
         day=day,
-        balance_minor=bill.outstanding_minor,
+        balance_minor=bill.to_pay_minor,
         why_not=(VOIDED if bill.voided else None)
         or _nobody(client)
         or (None if client.policy.new_invoice else SWITCHED_OFF)
@@ -304,7 +295,7 @@ def _reminder(client: Client, bill: Bill, days: int, day: date) -> Planned:
         currency=bill.currency,
         due_on=bill.due_on,
         day=day,
-        balance_minor=bill.outstanding_minor,
+        balance_minor=bill.to_pay_minor,
         why_not=(OVERTAKEN if _told_upto(client, bill, days) else None)
         or _nobody(client)
         or _paused(client, bill, bill.currency),
@@ -314,7 +305,7 @@ def _reminder(client: Client, bill: Bill, days: int, day: date) -> Planned:
 def _paused(client: Client, bill: Bill, currency: str) -> str | None:
     """Why nobody is asked to pay this now; the balance counts payments received and not yet applied (R4)."""
     account = client.accounts.get(currency, Account(outstanding_minor=0))
-    if bill.outstanding_minor <= 0 or account.balance_minor <= 0:
+    if bill.to_pay_minor <= 0 or account.balance_minor <= 0:
         return PAID
     if client.pending or bill.pending:
         return PAYMENT_PENDING

@@ -9,6 +9,7 @@ from typing import Any
 from psycopg import Cursor
 
 from domain.client_account import ClientDefined
+from domain.covered import Open, covered
 from domain.notices import STATEMENT
 from domain.terms import Catalogue, catalogue_of, client_terms
 from ledger.event_codec import decode
@@ -26,6 +27,8 @@ Said = tuple[list[int], list[Any]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """As one snapshot has it; `documents` by (client, number), `parties` by number, `statements` by (client, notice).
+
+    Of a document `covered_minor` of what is outstanding is covered by credit that pays nothing yet (R4).
 
     `days` is each client's own day, of which statements are; `voided_by` is the credit note by the number it took back.
     """
@@ -47,11 +50,12 @@ def facts_of(cursor: Cursor[Any], notices: Sequence[Notice], now: datetime, toda
     asked = [one for one in notices if one.kind == STATEMENT]
     made = client_statements(cursor, [(one.client_id, sent_on(one, days), one.currency or None) for one in asked])
     found = documents.invoices(cursor, numbers=numbers) if numbers else []
+    parts = _covered(cursor, sorted({one["client_id"] for one in found}))
     return Facts(
         catalogue=load_catalogue(cursor),
         clients=clients,
         days=days,
-        documents={(one["client_id"], one["number"]): one for one in found},
+        documents={key: {**one, "covered_minor": parts.get(key, 0)} for one in found if (key := _key(one))},
         parties=parties_of(cursor, numbers) if numbers else {},
         statements={(one.client_id, one.notice_id): it for one, it in zip(asked, made, strict=True)},
         voided_by=voided_by(cursor, numbers) if numbers else {},
@@ -61,6 +65,30 @@ def facts_of(cursor: Cursor[Any], notices: Sequence[Notice], now: datetime, toda
 def sent_on(notice: Notice, days: Mapping[str, date]) -> date:
     """The client's day of a mail: what it says is true then, however long it waited since its claim."""
     return max(notice.claimed_on, days[notice.client_id])
+
+
+def _key(document: dict[str, Any]) -> tuple[str, str]:
+    return document["client_id"], document["number"]
+
+
+def _covered(cursor: Cursor[Any], client_ids: list[str]) -> dict[tuple[str, str], int]:
+    """What credit covers of some clients' open invoices, account by account."""
+    credit = cursor.execute(
+        "SELECT client_id, currency, sum(unapplied_minor)::bigint FROM credits WHERE client_id = ANY(%s) GROUP BY 1, 2",
+        (client_ids,),
+    ).fetchall()
+    items: dict[tuple[str, str], list[Open]] = {}
+    for client_id, currency, due_on, issued_on, number, outstanding in cursor.execute(
+        "SELECT client_id, currency, due_on, issued_on, number, outstanding_minor FROM open_items"
+        " WHERE client_id = ANY(%s) AND outstanding_minor > 0",
+        ([client_id for client_id, _, minor in credit if minor > 0],),
+    ):
+        items.setdefault((client_id, currency), []).append(Open(due_on, issued_on, number, outstanding))
+    return {
+        (client_id, number): part
+        for client_id, currency, minor in credit
+        for number, part in covered(items.get((client_id, currency), ()), minor).items()
+    }
 
 
 def parties_of(cursor: Cursor[Any], numbers: Sequence[str]) -> dict[str, Parties]:

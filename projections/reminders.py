@@ -11,7 +11,8 @@ from domain.client_account import ClientDefined, ReminderPolicySet
 from domain.ids import stream_id
 from domain.notices import NoticeFailed
 from domain.reminder_policy import EVERYBODY, policy_of
-from domain.reminders import NEW_FOR_DAYS, PAUSES, Account, Bill, Client
+from domain.reminder_words import NEW_FOR_DAYS, PAUSES
+from domain.reminders import Account, Bill, Client
 from domain.terms import latest, zone_of
 from ledger.event_codec import decode
 from ledger.keyring import PREFIX, Keyring

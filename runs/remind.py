@@ -16,7 +16,8 @@ from domain.client_account import ClientDefined
 from domain.ids import event_id, stream_id
 from domain.notices import NoticeClaimed
 from domain.reminder_policy import EVERYBODY
-from domain.reminders import NO_ADDRESS, Client, Planned, message_id, planned, why_not
+from domain.reminder_words import NO_ADDRESS
+from domain.reminders import Client, Planned, message_id, planned, why_not
 from ledger.book import BookBusy, EventIdTaken, NewEvent, VersionConflict
 from ledger.event_codec import encode
 from projections import decisions, reminders

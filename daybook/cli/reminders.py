@@ -67,7 +67,7 @@ def _show(outcome: Any, states: dict[tuple[str, str], str], otherwise: str, as_j
     if as_json:
         printing.as_json(rows)
         return
-    from domain.reminders import in_words
+    from domain.reminder_words import in_words
 
     printing.table(
         "Reminders",

@@ -13,7 +13,7 @@ from daybook.web.pages_queue import Viewer
 from daybook.web.pages_render import page, query
 from daybook.web.pages_view import find_clients, read_page, read_span, read_text, reading
 from domain.notices import STATEMENT
-from domain.reminders import PAID, REASONS, in_words
+from domain.reminder_words import PAID, REASONS, in_words
 from projections.reminder_calendar import NOT_SENT, PLANNED, STATES, Entry, calendar, months
 
 BACK_DAYS: Final = 14

@@ -38,7 +38,7 @@ def document_letter(
 ) -> Letter:
     """Of a new invoice or credit note (`projections.documents`), which goes with it as PDF; sent on the client's `day`."""
     number, currency = document["number"], document["currency"]
-    total, open_minor = document["total_minor"], document["outstanding_minor"]
+    total, left_minor = document["total_minor"], _left(document)
     if document["kind"] == "credit_note":
         return Letter(
             subject=f"Credit note {number} from {provider}",
@@ -46,19 +46,33 @@ def document_letter(
             text=(f"Your credit note of {figures.money(-total, currency)} is attached. There is nothing to pay.",),
             facts=(*_about(document), ("Credit", figures.money(-total, currency))),
         )
-    to_pay = open_minor > 0
-    asks = f"Please pay {figures.money(open_minor, currency)} by {figures.day(document['due_on'])}."
+    to_pay = left_minor > 0
+    asks = f"Please pay {figures.money(left_minor, currency)} by {figures.day(document['due_on'])}."
     if day is not None and document["due_on"] < day:  # it waited longer than the client had time
-        asks = f"It was due on {figures.day(document['due_on'])}: {figures.money(open_minor, currency)} is still to be paid."
-    part = (("Still to be paid", figures.money(open_minor, currency)),) if open_minor != total else ()
+        asks = f"It was due on {figures.day(document['due_on'])}: {figures.money(left_minor, currency)} is still to be paid."
+    part = (("Still to be paid", figures.money(left_minor, currency)),) if left_minor != total else ()
     return Letter(
         subject=f"Invoice {number} from {provider}",
         heading=f"Invoice {number}",
         text=(f"Your invoice of {figures.money(total, currency)} is attached.", asks if to_pay else "There is nothing to pay."),
-        facts=(*_about(document), ("Total", figures.money(total, currency)), *part),
+        facts=(*_about(document), ("Total", figures.money(total, currency)), *_credit(document), *part),
         bank=tuple(bank) if to_pay else (),
         pay_url=pay_url if to_pay else None,
     )
+
+
+def _left(document: dict[str, Any]) -> int:
+    """What is still to be paid of it: what is outstanding less what credit covers of it (R4)."""
+    return int(document["outstanding_minor"] - document.get("covered_minor", 0))
+
+
+def _credit(document: dict[str, Any]) -> tuple[Row, ...]:
+    """What is outstanding and the credit beside it, where there is any."""
+    covered, currency = document.get("covered_minor", 0), document["currency"]
+    if not covered:
+        return ()
+    outstanding = figures.money(document["outstanding_minor"], currency)
+    return ("Outstanding", outstanding), ("Your credit covers", figures.money(covered, currency))
 
 
 def _about(document: dict[str, Any]) -> tuple[Row, ...]:
@@ -69,8 +83,11 @@ def _about(document: dict[str, Any]) -> tuple[Row, ...]:
 def reminder_letter(
     documents: Sequence[dict[str, Any]], provider: str, bank: Sequence[str], day: date, pay_url: str | None = None
 ) -> Letter:
-    """That invoices fall due, or are overdue, on the client's own day; they go with it as PDF."""
-    open_ones = [one for one in documents if one["outstanding_minor"] > 0]
+    """That invoices fall due, or are overdue, on the client's own day; they go with it as PDF.
+
+    It asks for what is left once credit that pays nothing yet is counted, and says both.
+    """
+    open_ones = [one for one in documents if _left(one) > 0]
     late = any(one["due_on"] < day for one in open_ones)
     one_only = documents[0]["number"] if len(documents) == 1 else None
     subject = f"Invoice {one_only}" if one_only is not None else "Your invoices"
@@ -78,8 +95,12 @@ def reminder_letter(
     return Letter(
         subject=f"Reminder: {subject} from {provider} {verb}",
         heading="Overdue" if late else "Due soon",
-        text=(*(_when(one, day) for one in open_ones[:MOST_LISTED]), f"{_to_pay(open_ones)} still to be paid."),
-        facts=(),
+        text=(
+            *(_when(one, day) for one in open_ones[:MOST_LISTED]),
+            *(_beside(one) for one in open_ones[:MOST_LISTED] if _credit(one)),
+            f"{_to_pay(open_ones)} still to be paid.",
+        ),
+        facts=_credit(open_ones[0]) if len(open_ones) == 1 else (),
         table=_listed(open_ones),
         bank=tuple(bank),
         pay_url=pay_url,
@@ -90,9 +111,14 @@ def reminder_letter(
 def _to_pay(documents: Sequence[dict[str, Any]]) -> str:
     sums: dict[str, int] = {}
     for one in documents:
-        sums[one["currency"]] = sums.get(one["currency"], 0) + one["outstanding_minor"]
+        sums[one["currency"]] = sums.get(one["currency"], 0) + _left(one)
     amounts = [figures.money(minor, currency) for currency, minor in sorted(sums.items())]
     return f"{' and '.join(amounts) or 'Nothing'} {'is' if len(amounts) < 2 else 'are'}"
+
+
+def _beside(document: dict[str, Any]) -> str:
+    (_, outstanding), (_, credit) = _credit(document)
+    return f"{outstanding} of invoice {document['number']} is open, of which your credit covers {credit}."
 
 
 def _when(document: dict[str, Any], day: date) -> str:
@@ -115,7 +141,7 @@ def _listed(documents: Sequence[dict[str, Any]]) -> tuple[tuple[str, ...], ...]:
             one["number"],
             figures.day(one["issued_on"]),
             figures.day(one["due_on"]),
-            figures.money(one["outstanding_minor"], one["currency"]),
+            figures.money(_left(one), one["currency"]),
         )
         for one in documents[:MOST_LISTED]
     ]

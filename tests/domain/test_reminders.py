@@ -335,3 +335,37 @@ def test_what_the_calendar_foresees_is_what_is_said_on_that_day(
         happened |= {(on, one) for one in new}
         told |= new
     assert happened == foreseen
+
+
+# ---- credit beside ----
+
+
+def test_credit_covers_the_oldest_due_first_and_reminders_ask_for_the_rest() -> None:
+    older, newer = bill(due_on=date(2026, 5, 20)), bill("A-2", outstanding_minor=80)
+    found = client(newer, older, policy=Policy(new_invoice=False, due_offsets_days=(1,)), credit=130)
+    day = DUE + timedelta(days=1)
+    assert {one.numbers: (one.balance_minor, one.why_not) for one in planned(found, day) if one.kind == "due_reminder"} == {
+        ("A-1",): (0, "paid"),
+        ("A-2",): (50, None),
+    }
+    assert why_not(found, "due/A-1/+1/2026-05-20", "GBP", "A-1", day) == "paid"
+    assert why_not(found, "due/A-2/+1/2026-05-31", "GBP", "A-2", day) is None
+
+
+def test_credit_of_one_currency_covers_nothing_of_another() -> None:
+    accounts = {"GBP": Account(outstanding_minor=100), "EUR": Account(outstanding_minor=0, unapplied_minor=100)}
+    found = client(bill(), policy=Policy(new_invoice=False, due_offsets_days=(1,)), accounts=accounts)
+    assert [one.balance_minor for one in planned(found, DUE + timedelta(days=1)) if one.why_not is None] == [100]
+
+
+@given(
+    owed=st.lists(st.tuples(st.integers(1, 1000), st.integers(0, 25)), min_size=1, max_size=6), credit=st.integers(-50, 4000)
+)
+def test_all_reminders_ask_together_for_no_more_than_the_balance(owed: list[tuple[int, int]], credit: int) -> None:
+    bills = [
+        bill(f"A-{n}", outstanding_minor=minor, due_on=DUE - timedelta(days=ago)) for n, (minor, ago) in enumerate(owed)
+    ]
+    found = client(*bills, policy=Policy(new_invoice=False, due_offsets_days=(1,)), credit=credit)
+    asked = [one.balance_minor for one in planned(found, DUE + timedelta(days=1)) if one.why_not is None]
+    assert sum(asked) == max(sum(minor for minor, _ in owed) - max(credit, 0), 0)
+    assert all(minor > 0 for minor in asked)
