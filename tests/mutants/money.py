@@ -11,14 +11,14 @@ MUTANTS = [
     Mutant(
         "a payment that names an invoice issued later is not retried when the invoice comes",
         SETTLING,
-        "for named in () if use_credit else account.naming(document.number):",
+        "for named in () if document.takes_credit else account.naming(document.number):",
         "for named in ():",
         LAWS,
     ),
     Mutant(
         "the same, in the book",
         SETTLING,
-        "for named in () if use_credit else account.naming(document.number):",
+        "for named in () if document.takes_credit else account.naming(document.number):",
         "for named in ():",
         MACHINE,
     ),
@@ -116,7 +116,7 @@ MUTANTS = [
     Mutant(
         "a credit note pays other invoices unasked",
         SETTLING,
-        "while use_credit and item.outstanding_minor > 0",
+        "while document.takes_credit and item.outstanding_minor > 0",
         "while item.outstanding_minor > 0",
         LAWS,
     ),
