@@ -15,8 +15,8 @@ class NoticeClaimed:
     """The intent to send one notice; its id is made of what it is about, so that it is claimed once (product R4).
 
     `to` is ciphertext; `rule` is what asked for it (`new_invoice`, `due/+7`, `statement/day/1`, `statement/weekday/5`);
-    `balance_minor` is what was to be paid when it was claimed. `again`: it was withdrawn, or failed for its address, before;
-    it was never sent, and has the Message-ID it had.
+    `balance_minor` is what was to be paid when it was claimed. `again`: it was withdrawn, failed for its address, or was
+    given up, before; it has the Message-ID it had.
     """
 
     TOPIC: ClassVar[str] = "notice.claimed.v1"
@@ -38,7 +38,8 @@ class NoticeClaimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeSent:
-    """The mail server took the message, after so many tries; `refused` of its addresses it would not take, for good.
+    """The mail server took the message, after so many tries; `refused` of its addresses it would not take, for good
+    or for as long as it was asked.
 
     `to` are the addresses it went to, ciphertext; empty in records of before: then those of the claim.
     """
@@ -58,7 +59,9 @@ class NoticeFailed:
     """The mail server refused it; tried again unless `permanent`. `reason` is ciphertext: servers quote addresses.
 
     `to` is all that was said of where it goes, ciphertext. `for_address`: other addresses can mend it; null in records of
-    before, whose reason's words tell it.
+    before, whose reason's words tell it. `given_up`: it was put off for so long that only a person has it tried again; null
+    in records of before, which gave up at the eighth try. `reached` are addresses that have it already, ciphertext: what is
+    tried again goes to the others.
     """
 
     TOPIC: ClassVar[str] = "notice.failed.v1"
@@ -71,11 +74,16 @@ class NoticeFailed:
     reason: str
     to: tuple[str, ...] = ()
     for_address: bool | None = None
+    given_up: bool | None = None
+    reached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeUnknown:
-    """Nobody knows whether the server took it: sent again under the same Message-ID, which receivers show once."""
+    """Nobody knows whether the server took it: sent again under the same Message-ID, which receivers show once.
+
+    `given_up`: so many copies may be out that only a person has it sent once more.
+    """
 
     TOPIC: ClassVar[str] = "notice.unknown.v1"
     event_id: str
@@ -84,6 +92,7 @@ class NoticeUnknown:
     notice_id: str
     tries: int
     reason: str
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ PAID: Final = "paid"
 PAYMENT_PENDING: Final = "payment_pending"
 CHARGED_BACK: Final = "charged_back"
 MISSED: Final = "missed"
+UNKNOWN: Final = "unknown"
 OVERTAKEN: Final = "overtaken"
 VOIDED: Final = "voided"
 POLICY_CHANGED: Final = "policy_changed"
@@ -27,7 +28,8 @@ REASONS: Final = {
     CHARGED_BACK: "a payment of it was charged back",
     OVERTAKEN: "a later one is due, or was sent, or its time is over",
     VOIDED: "the document was taken back",
-    MISSED: f"it was not sent within {NEW_FOR_DAYS} days of its date",
+    MISSED: f"it was not sent within {NEW_FOR_DAYS} days",
+    UNKNOWN: "nobody knows whether the client has it, and it is not sent again by itself",
     POLICY_CHANGED: "the policy does not ask for it any more",
     NOTHING_TO_SAY: "nothing is open and nothing has happened since the last one",
 }
@@ -36,6 +38,7 @@ WHAT_TO_DO: Final = {
     NO_ADDRESS: "give the client an address for bills (billing_emails)",
     PAYMENT_PENDING: "match the payment to a client and its invoices",
     MISSED: "send it with `daybook remind --missed`, or its PDF by hand",
+    UNKNOWN: "ask the client, and send it once more with `daybook remind --missed` where it did not come",
 }
 """What somebody can do about it, where only a person can."""
 PAUSES: Final = frozenset({NO_ADDRESS, OPTED_OUT, BELOW_MINIMUM, PAYMENT_PENDING, CHARGED_BACK, POLICY_CHANGED})

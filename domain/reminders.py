@@ -82,7 +82,8 @@ class Client:
 
     One that was withdrawn for a pause (`reminder_words.PAUSES`), or failed for an address that was replaced since, was not told.
 
-    `pending` says that a payment of the client waits for somebody to look at it.
+    `pending` says that a payment of the client waits for somebody to look at it. `given_up` are notices that are not tried
+    again by themselves, each with its word, `missed` or `unknown`: they were not told, and only a person has them sent.
     """
 
     client_id: str
@@ -92,6 +93,7 @@ class Client:
     told: frozenset[str] = frozenset()
     has_address: bool = True
     pending: bool = False
+    given_up: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,16 +120,17 @@ def message_id(client_id: str, notice_id: str, host: str) -> str:
 def planned(client: Client, day: date, *, missed: bool = False) -> Iterator[Planned]:
     """What is to be said on a day and was not said yet, missed days included: of each matter only the last that applies.
 
-    A new document of which nobody was told in time is listed with `MISSED`; `missed`: it is to be sent all the same.
+    A new document of which nobody was told in time is listed with `MISSED`, and so is what was given up; `missed`: it is to
+    be sent all the same.
     """
     for bill in _counted(client):
-        reminder = _due(client, bill, day)
+        reminder = _due(client, bill, day, missed)
         goes_with_it = reminder is not None and reminder.why_not is None
         if (notice := _new(client, bill, day, missed)) is not None and not (goes_with_it and not _is_new(bill, day)):
             yield notice
         if reminder is not None:
             yield reminder
-    yield from _statements(client, day)
+    yield from _statements(client, day, missed)
 
 
 def ahead(client: Client, day: date, until: date) -> Iterator[Planned]:
@@ -210,7 +213,7 @@ def _new(client: Client, bill: Bill, day: date, missed: bool) -> Planned | None:
         why_not=(VOIDED if bill.voided else None)
         or _nobody(client)
         or (None if client.policy.new_invoice else SWITCHED_OFF)
-        or (None if is_new or missed else MISSED),
+        or (None if missed else client.given_up.get(notice_id) or (None if is_new else MISSED)),
     )
 
 
@@ -236,7 +239,7 @@ def _nobody(client: Client) -> str | None:
 # ---- due reminders ----
 
 
-def _due(client: Client, bill: Bill, day: date) -> Planned | None:
+def _due(client: Client, bill: Bill, day: date, missed: bool) -> Planned | None:
     """The last rule that applies on a day: what was missed before it is never sent.
 
     A reminder before the due date is of no use after it, and none reaches back behind the issue of its invoice.
@@ -254,7 +257,7 @@ def _due(client: Client, bill: Bill, day: date) -> Planned | None:
         return None  # paid: of what was missed nothing is caught up
     if _told_upto(client, bill, reached[-1]):
         return None
-    return _reminder(client, bill, reached[-1], day)
+    return _reminder(client, bill, reached[-1], day, missed)
 
 
 def _off(due_on: date, days: int) -> date:
@@ -285,10 +288,11 @@ def _due_id(bill: Bill, days: int) -> str:
     return f"due/{_quoted(bill.number)}/{days:+d}/{bill.due_on.isoformat()}"
 
 
-def _reminder(client: Client, bill: Bill, days: int, day: date) -> Planned:
+def _reminder(client: Client, bill: Bill, days: int, day: date, missed: bool = False) -> Planned:
+    notice_id = _due_id(bill, days)
     return Planned(
         client_id=client.client_id,
-        notice_id=_due_id(bill, days),
+        notice_id=notice_id,
         kind=DUE_REMINDER,
         rule=f"due/{days:+d}",
         numbers=(bill.number,),
@@ -298,7 +302,8 @@ def _reminder(client: Client, bill: Bill, days: int, day: date) -> Planned:
         balance_minor=bill.to_pay_minor,
         why_not=(OVERTAKEN if _told_upto(client, bill, days) else None)
         or _nobody(client)
-        or _paused(client, bill, bill.currency),
+        or _paused(client, bill, bill.currency)
+        or (None if missed else client.given_up.get(notice_id)),
     )
 
 
@@ -317,7 +322,7 @@ def _paused(client: Client, bill: Bill, currency: str) -> str | None:
 # ---- statements ----
 
 
-def _statements(client: Client, day: date) -> Iterator[Planned]:
+def _statements(client: Client, day: date, missed: bool) -> Iterator[Planned]:
     """One a currency: for the last statement day, however many were missed."""
     on = statement_day(client.policy.statement, day)
     since = client.policy.statement_since
@@ -326,7 +331,7 @@ def _statements(client: Client, day: date) -> Iterator[Planned]:
     for currency, account in sorted(client.accounts.items()):
         began = account.began_on
         if not (_stated_since(client, currency, on) or (began is not None and on < began <= day)):
-            yield _statement(client, currency, on, day)
+            yield _statement(client, currency, on, day, missed)
 
 
 def _stated_since(client: Client, currency: str, on: date) -> bool:
@@ -339,7 +344,8 @@ def _statement_id(currency: str, on: date) -> str:
     return f"statement/{_quoted(currency)}/{on.isoformat()}"
 
 
-def _statement(client: Client, currency: str, on: date, day: date) -> Planned:
+def _statement(client: Client, currency: str, on: date, day: date, missed: bool = False) -> Planned:
+    notice_id = _statement_id(currency, on)
     account = client.accounts[currency]
     bills = tuple(
         sorted(
@@ -348,7 +354,7 @@ def _statement(client: Client, currency: str, on: date, day: date) -> Planned:
     )
     return Planned(
         client_id=client.client_id,
-        notice_id=_statement_id(currency, on),
+        notice_id=notice_id,
         kind=STATEMENT,
         rule=statement_rule(client.policy.statement) or "statement",
         numbers=bills,
@@ -358,7 +364,8 @@ def _statement(client: Client, currency: str, on: date, day: date) -> Planned:
         balance_minor=account.balance_minor,
         why_not=(OVERTAKEN if is_next_nearer(client.policy.statement, on, day) else None)
         or _nobody(client)
-        or _nothing_to_state(client, account, on),
+        or _nothing_to_state(client, account, on)
+        or (None if missed else client.given_up.get(notice_id)),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from psycopg import Cursor
 
-from domain.notices import NoticeClaimed, NoticeFailed, NoticeSent
+from domain.notices import NoticeClaimed, NoticeFailed, NoticeSent, NoticeUnknown
 from ledger.book import Book
 from ledger.event_codec import decode
 from ledger.keyring import PREFIX, Keyring
@@ -16,7 +16,7 @@ from schemas.topics import TOPIC_OF
 
 # Mails are few among facts: the server picks them out, so many facts at a time.
 _WINDOW: Final = 50_000
-_TOPICS: Final = [NoticeSent.TOPIC, NoticeFailed.TOPIC]
+_TOPICS: Final = [NoticeSent.TOPIC, NoticeFailed.TOPIC, NoticeUnknown.TOPIC]
 # A failure is told only once it is final; what was claimed stands before it in the same stream.
 _NEXT: Final = """
     SELECT e.notification_id, b.recorded_at, e.topic, e.state, c.state
@@ -27,7 +27,8 @@ _NEXT: Final = """
             ORDER BY originator_version DESC LIMIT 1
         ) AS c
     WHERE e.notification_id > %s AND e.notification_id <= %s AND e.topic = ANY(%s)
-        AND coalesce((convert_from(e.state, 'UTF8')::jsonb ->> 'permanent')::boolean, true)
+        AND CASE e.topic WHEN 'notice.unknown.v1' THEN (convert_from(e.state, 'UTF8')::jsonb ->> 'given_up')::boolean
+            ELSE coalesce((convert_from(e.state, 'UTF8')::jsonb ->> 'permanent')::boolean, true) END
     ORDER BY e.notification_id LIMIT %s
 """
 _BACKLOG: Final = """
@@ -41,12 +42,16 @@ _INVOICE_IDS: Final = """
     JOIN unnest(%s::text[], %s::text[]) AS k(c, n) ON i.client_id = k.c AND i.number = k.n
 """
 
+Result = NoticeSent | NoticeFailed | NoticeUnknown
 Ids = dict[tuple[str, str], str]
 """Invoice ids by client and number."""
 
 
 class NoticeFeed:
-    """What became of mails, in order of the ledger; one that is tried again is told when it is sent, or given up."""
+    """What became of mails, in order of the ledger; one that is tried again is told when it is sent, or given up.
+
+    One of which nobody knows is told as failed once it is given up: its reason says so.
+    """
 
     name = "notices"
     log_event = "notices_published"
@@ -100,10 +105,10 @@ def _invoice_ids(cursor: Cursor[Any], claimed: Iterable[NoticeClaimed]) -> Ids:
 
 
 def message_of(
-    position: int, recorded_at: datetime, event: NoticeSent | NoticeFailed, claimed: NoticeClaimed, ids: Ids, keyring: Keyring
+    position: int, recorded_at: datetime, event: Result, claimed: NoticeClaimed, ids: Ids, keyring: Keyring
 ) -> Message:
     """A result as a message; what was forgotten since is told as empty."""
-    record = type(event).__name__
+    record = "NoticeSent" if isinstance(event, NoticeSent) else "NoticeFailed"
     fields: dict[str, Any] = {
         "event_id": event.event_id,
         "recorded_at": recorded_at,

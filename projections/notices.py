@@ -92,7 +92,7 @@ def _move(cursor: Cursor[Any], position: int, event: Any) -> None:
         case NoticeFailed():
             moved = (FAILED, event.tries, event.permanent, event.reason)
         case NoticeUnknown():
-            moved = (UNKNOWN, event.tries, False, event.reason)
+            moved = (UNKNOWN, event.tries, event.given_up, event.reason)
         case NoticeWithdrawn():
             moved = (WITHDRAWN, None, False, event.reason)
         case _:

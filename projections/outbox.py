@@ -1,22 +1,30 @@
 """Which notices are to be sent now: never tried, or put off so long ago that it is time to try again."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, LiteralString
 from uuid import UUID
 
 from psycopg import Cursor
 
+from domain.reminder_words import NEW_FOR_DAYS
 from projections.notices import COLUMNS, Notice, notice_of
 
 DELAYS: Final = (
     timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1),
 )  # fmt: skip
 """How long after the first, second ... try the next one comes; from the last on always as long."""
-MOST_TRIES: Final = 8
+UNKNOWN_DELAYS: Final = (timedelta(hours=1), timedelta(days=1))
+"""The same after a try of which nobody knows what came of it: each further one may be a further copy."""
+GIVE_UP_AFTER: Final = timedelta(days=NEW_FOR_DAYS)
+FEWEST_TRIES: Final = 8
+"""A server that says "later" is asked for so long after the claim, and so often at least: then the notice is given up."""
+MOST_COPIES: Final = 3
+"""So often a message is handed over without anybody knowing what came of it; then a person decides."""
 _DUE: LiteralString = (
-    " FROM notices WHERE (state IN ('claimed', 'unknown') OR (state = 'failed' AND NOT permanent))"
-    " AND (last_at IS NULL OR last_at + (%(delays)s::interval[])[least(greatest(tries, 1), %(delayed)s)] <= %(now)s)"
+    " FROM notices WHERE (state IN ('claimed', 'unknown') OR (state = 'failed' AND NOT permanent)) AND NOT permanent"
+    " AND (last_at IS NULL OR last_at + CASE WHEN state = 'unknown'"
+    " THEN (%(after_unknown)s::interval[])[least(greatest(tries, 1), %(delayed_unknown)s)]"
+    " ELSE (%(delays)s::interval[])[least(greatest(tries, 1), %(delayed)s)] END <= %(now)s)"
 )
 
 Key = tuple[str, str]
@@ -46,5 +54,12 @@ def take(cursor: Cursor[Any], key: Key, stream: UUID, now: datetime) -> tuple[No
 
 
 def _given(now: datetime) -> dict[str, Any]:
-    delays: Sequence[timedelta] = list(DELAYS)
-    return {"now": now, "delays": delays, "delayed": len(DELAYS)}
+    return {
+        "now": now, "delays": list(DELAYS), "delayed": len(DELAYS),
+        "after_unknown": list(UNKNOWN_DELAYS), "delayed_unknown": len(UNKNOWN_DELAYS),
+    }  # fmt: skip
+
+
+def is_over(notice: Notice, now: datetime) -> bool:
+    """Whether a notice that is put off once more is given up: its time since the claim is over, and it was tried often."""
+    return notice.tries + 1 >= FEWEST_TRIES and now - notice.claimed_at >= GIVE_UP_AFTER

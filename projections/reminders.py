@@ -1,6 +1,7 @@
 """What a client's notices depend on, as one snapshot of the views has it; policies and what was claimed are never behind."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final, LiteralString
 
@@ -9,9 +10,9 @@ from psycopg import Cursor
 from domain.calendar import is_plausible, local_day
 from domain.client_account import ClientDefined, ReminderPolicySet
 from domain.ids import stream_id
-from domain.notices import NoticeFailed
+from domain.notices import NoticeFailed, NoticeUnknown
 from domain.reminder_policy import EVERYBODY, policy_of
-from domain.reminder_words import NEW_FOR_DAYS, PAUSES
+from domain.reminder_words import MISSED, NEW_FOR_DAYS, PAUSES, UNKNOWN
 from domain.reminders import Account, Bill, Client
 from domain.terms import latest, zone_of
 from ledger.event_codec import decode
@@ -28,6 +29,8 @@ _TAKEN_BACK: Final[LiteralString] = (
     " AND NOT EXISTS (SELECT FROM allocations a JOIN payments p ON p.client_id = a.client_id AND p.payment_id = a.source"
     " WHERE a.client_id = i.client_id AND a.number = i.number)))"
 )
+TRIES_BEFORE: Final = 8
+"""At that try every failure was final, in records that do not say whether it was given up (`given_up`)."""
 PAID_FOR_DAYS: Final = 60
 """Paid invoices due that long ago, or later, are looked at too: the calendar says why nobody is reminded of them."""
 
@@ -60,7 +63,8 @@ def look(
             policy=policy_of(policies[EVERYBODY], policies[client_id]),
             bills=tuple(bills.get(client_id, ())),
             accounts=accounts.get(client_id, {}),
-            told=frozenset(told.get(client_id, ())),
+            told=frozenset(told[client_id].ids),
+            given_up=told[client_id].given_up,
             has_address=bool(addresses(keyring, known.get(client_id))),
             pending=client_id in pending,
         )
@@ -167,32 +171,57 @@ def _with_payment_waiting(cursor: Cursor[Any], client_ids: Sequence[str]) -> set
     return {client_id for (client_id,) in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a client was, or is about to be, told; and what was given up, each with its word."""
+
+    ids: set[str] = field(default_factory=set)
+    given_up: dict[str, str] = field(default_factory=dict)
+
+
 def _told(
     cursor: Cursor[Any], client_ids: Sequence[str], keyring: Keyring, known: Mapping[str, ClientDefined]
-) -> dict[str, list[str]]:
+) -> dict[str, _Told]:
     """What is claimed, or was sent, failed, or was withdrawn for good; what was only paused is left out."""
-    found: dict[str, list[str]] = {}
+    found = {client_id: _Told() for client_id in client_ids}
     rows = cursor.execute(
         "SELECT client_id, notice_id, CASE WHEN permanent THEN addresses END, position FROM notices"
         " WHERE client_id = ANY(%s) AND NOT (state = 'withdrawn' AND reason = ANY(%s))",
         (list(client_ids), sorted(PAUSES)),
     ).fetchall()
-    failures = _failures(cursor, [position for *_, tried, position in rows if tried is not None])
+    ended = _ended(cursor, [position for *_, tried, position in rows if tried is not None])
     for client_id, notice_id, tried, position in rows:
-        failed = failures.get(position)
-        if failed is None or not _readdressed(keyring, known.get(client_id), tried, failed):
-            found.setdefault(client_id, []).append(notice_id)
+        end = ended.get(position)
+        if isinstance(end, NoticeFailed) and _readdressed(keyring, known.get(client_id), tried, end):
+            continue
+        word = _given_up(end)
+        if word is None:
+            found[client_id].ids.add(notice_id)
+        else:
+            found[client_id].given_up[notice_id] = word
     return found
 
 
-def _failures(cursor: Cursor[Any], positions: Sequence[int]) -> dict[int, NoticeFailed]:
-    """What the book has of failures that are final, each at its position."""
+def _given_up(end: NoticeFailed | NoticeUnknown | None) -> str | None:
+    """The word of what is not tried again though no server has refused it for good; null of anything else."""
+    match end:
+        case NoticeUnknown():
+            return UNKNOWN
+        case NoticeFailed(given_up=None):
+            return MISSED if end.tries >= TRIES_BEFORE else None
+        case NoticeFailed(given_up=True):
+            return MISSED
+    return None
+
+
+def _ended(cursor: Cursor[Any], positions: Sequence[int]) -> dict[int, NoticeFailed | NoticeUnknown]:
+    """What the book has of ends that are final, each at its position."""
     if not positions:
         return {}
     rows = cursor.execute(
-        "SELECT notification_id, state FROM ledger.daybook_events WHERE notification_id = ANY(%s)", (list(positions),)
+        "SELECT notification_id, topic, state FROM ledger.daybook_events WHERE notification_id = ANY(%s)", (list(positions),)
     ).fetchall()
-    return {position: decode(NoticeFailed.TOPIC, bytes(state)) for position, state in rows}
+    return {position: decode(topic, bytes(state)) for position, topic, state in rows}
 
 
 def _readdressed(keyring: Keyring, client: ClientDefined | None, tried: Sequence[str], failed: NoticeFailed) -> bool:

@@ -5,7 +5,7 @@ Between the server's answer and our record a process may die, and the mail then 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -14,14 +14,14 @@ from psycopg import Cursor
 from psycopg.errors import LockNotAvailable
 
 from domain.ids import event_id, stream_id
-from domain.notices import NoticeFailed, NoticeSent, NoticeUnknown, NoticeWithdrawn
+from domain.notices import NoticeClaimed, NoticeFailed, NoticeSent, NoticeUnknown, NoticeWithdrawn
 from ledger.book import Book, BookBusy, NewEvent, VersionConflict
-from ledger.event_codec import encode
+from ledger.event_codec import decode, encode
 from producers.mail.addresses import addresses_of
 from producers.mail.compose import Envelope, mail_of
 from producers.mail.content import NotThere, contents_of
 from producers.mail.reading import CANNOT_BE_READ, Ask, Question, Reader
-from producers.mail.transport import Mail, Outcome, Refused, Sent, Transport, Unknown, Unreachable, Withheld
+from producers.mail.transport import Mail, Outcome, Partly, Refused, Sent, Transport, Unknown, Unreachable, Withheld
 from producers.paper.printer import NotPrinted, Printer
 from projections import decisions, outbox
 from projections.notice_facts import sent_on
@@ -150,19 +150,43 @@ def _send(desk: _Desk, key: outbox.Key, now: datetime, counts: Counts) -> None:
     if taken is None:
         return
     notice, version = taken
-    made, outcome = _tried(desk, notice, now)
+    before = _before(desk.book, notice) if version > 2 else _Before()
+    made, outcome = _tried(desk, notice, now, before)
     for _ in range(1, MOST_MAKINGS):
         if outcome != Withheld(MORE_KNOWN):
             break
-        made, outcome = _tried(desk, notice, now)
+        made, outcome = _tried(desk, notice, now, before)
     if outcome == Withheld(MORE_KNOWN):
         outcome = Refused("more about the client keeps coming in while its mail is made", permanent=False)
-    _record(desk.book, notice, version, _event(desk.book, notice, made.used(outcome), outcome, now), counts)
+    _record(desk.book, notice, version, _event(desk.book, notice, made, outcome, before, now), counts)
 
 
-def _tried(desk: _Desk, notice: Notice, now: datetime) -> "tuple[_Made, Outcome]":
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What came of a notice before: the addresses that have it, and how many copies nobody knows of since its claim."""
+
+    reached: tuple[str, ...] = ()
+    copies: int = 0
+
+
+def _before(book: Book, notice: Notice) -> _Before:
+    stream = stream_id("notice", notice.client_id, notice.notice_id)
+    reached: dict[str, None] = {}
+    copies = 0
+    for recorded in book.load([stream])[stream]:
+        match decode(recorded.topic, recorded.state):
+            case NoticeClaimed():
+                copies = 0
+            case NoticeUnknown():
+                copies += 1
+            case NoticeFailed(reached=some):
+                reached |= dict.fromkeys(clear for one in some if (clear := book.keyring.decrypt(one)))
+    return _Before(tuple(reached), copies)
+
+
+def _tried(desk: _Desk, notice: Notice, now: datetime, before: _Before) -> "tuple[_Made, Outcome]":
     """One mail made and handed over, if it is still wanted and still true right before the message goes."""
-    made = _made(desk, notice, now)
+    made = _made(desk, notice, now, before)
     if isinstance(made.mail, Mail):
         return made, desk.transport.send(made.mail, lambda: made.why_not(desk.cursor, notice))
     return made, made.mail
@@ -177,9 +201,10 @@ class _Made:
     question: Question | None = None
     day: date = date.min
 
-    def used(self, outcome: Outcome) -> Sequence[str]:
-        """Where it went; of what did not go all that was said, so that it is seen when something else is."""
-        return self.mail.to if isinstance(outcome, Sent) and isinstance(self.mail, Mail) else self.said
+    @property
+    def to(self) -> tuple[str, ...]:
+        """Where it goes now."""
+        return self.mail.to if isinstance(self.mail, Mail) else ()
 
     def why_not(self, cursor: Cursor[Any], notice: Notice) -> str | None:
         if self.question is None:
@@ -188,8 +213,10 @@ class _Made:
         return reason or (MORE_KNOWN if self.question.knows_more(cursor, notice) else None)
 
 
-def _made(desk: _Desk, notice: Notice, now: datetime) -> _Made:
+def _made(desk: _Desk, notice: Notice, now: datetime, before: _Before) -> _Made:
     """The mail, or why there is none: one notice that cannot be made must not stop the others.
+
+    It names every address, and goes to those that do not have it yet.
 
     It goes to where the client's bills go now: an address that was replaced since the claim is not written to. One that is
     replaced while the server is asked keeps the message back, and the mail is made anew.
@@ -203,6 +230,9 @@ def _made(desk: _Desk, notice: Notice, now: datetime) -> _Made:
         if not to.good:
             none = Refused(f"{NO_MAILBOX} {', '.join(to.bad)}", permanent=True, for_address=True)
             return _Made(none if to.bad else Withheld(NO_ADDRESS), said)
+        left = tuple(one for one in to.good if one not in before.reached)
+        if not left:
+            return _Made(Sent(), said)  # those who had to wait are written to no more
         content = contents_of(read.facts, book.keyring, office.printer, notice, office.pay_url(notice))
         envelope = Envelope(
             from_name=content.from_name,
@@ -213,7 +243,8 @@ def _made(desk: _Desk, notice: Notice, now: datetime) -> _Made:
             at=now,
             day=notice.claimed_on,
         )
-        return _Made(mail_of(content.letter, envelope, content.attached), said, read.question, day)
+        mail = mail_of(content.letter, envelope, content.attached)
+        return _Made(replace(mail, to=left), said, read.question, day)
     except NotThere as error:
         return _Made(Refused(str(error), permanent=True), said)
     except (NotPrinted, *CANNOT_BE_READ) as error:
@@ -226,27 +257,43 @@ def _made(desk: _Desk, notice: Notice, now: datetime) -> _Made:
 Result = NoticeSent | NoticeFailed | NoticeUnknown | NoticeWithdrawn
 
 
-def _event(book: Book, notice: Notice, to: Sequence[str], outcome: Outcome, now: datetime) -> Callable[[str], Result]:
-    tries = notice.tries + 1
+def _event(
+    book: Book, notice: Notice, made: _Made, outcome: Outcome, before: _Before, now: datetime
+) -> Callable[[str], Result]:
+    """What is recorded: a server that says "later" is asked until the notice's time is over (`outbox.is_over`).
+
+    A mail that some addresses have was sent, whatever becomes of the others in the end. Of what did not go all that was said
+    is kept, so that it is seen when something else is.
+    """
+    tries, over = notice.tries + 1, outbox.is_over(notice, now)
     about: dict[str, Any] = {"occurred_at": now, "client_id": notice.client_id, "notice_id": notice.notice_id}
 
-    def sealed(reason: str) -> str:
-        return book.keyring.encrypt(notice.client_id, reason)
+    def sealed(texts: Sequence[str]) -> tuple[str, ...]:
+        return tuple(book.keyring.encrypt(notice.client_id, one) for one in texts)
 
-    used = tuple(sealed(one) for one in to)
+    def sent(have: Sequence[str], refused: int) -> Callable[[str], Result]:
+        to = sealed([*before.reached, *have])
+        return lambda id_: NoticeSent(event_id=id_, **about, tries=tries, refused=refused, to=to)
+
     match outcome:
         case Sent(refused):
-            return lambda id_: NoticeSent(event_id=id_, **about, tries=tries, refused=len(refused), to=used)
+            return sent(made.to, len(refused))
+        case Partly(reached) if over:
+            return sent(made.to, len(made.to) - len(reached))
+        case Partly(reached, reason):
+            about |= {"permanent": False, "for_address": True, "given_up": False, "reached": sealed(reached)}
         case Withheld(reason):
             return lambda id_: NoticeWithdrawn(event_id=id_, **about, reason=reason)
-        case Unknown(reason) if tries < outbox.MOST_TRIES:
-            return lambda id_: NoticeUnknown(event_id=id_, **about, tries=tries, reason=sealed(reason))
         case Unknown(reason):
-            about |= {"permanent": True, "for_address": False}
-            return lambda id_: NoticeFailed(event_id=id_, **about, tries=tries, reason=sealed(reason), to=used)
+            (why,), given_up = sealed([reason]), over or before.copies + 1 >= outbox.MOST_COPIES
+            return lambda id_: NoticeUnknown(event_id=id_, **about, tries=tries, reason=why, given_up=given_up)
+        case Refused(_, permanent) if before.reached and (permanent or over):
+            return sent(made.to, len(made.to))
         case Refused(reason, permanent, for_address):
-            about |= {"permanent": permanent or tries >= outbox.MOST_TRIES, "for_address": for_address}
-            return lambda id_: NoticeFailed(event_id=id_, **about, tries=tries, reason=sealed(reason), to=used)
+            given_up = over and not permanent
+            about |= {"permanent": permanent or over, "for_address": for_address, "given_up": given_up}
+    (why,), said = sealed([reason]), sealed(made.said)
+    return lambda id_: NoticeFailed(event_id=id_, **about, tries=tries, reason=why, to=said)
 
 
 def _record(book: Book, notice: Notice, version: int, make: Callable[[str], Result], counts: Counts) -> None:

@@ -41,6 +41,14 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Partly:
+    """The server took it for the addresses `reached`, and would have others come later: `reason` is what it said."""
+
+    reached: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The server did not take it; for good where `permanent`. `for_address`: it is none of the mail's fault, nor of ours."""
 
@@ -63,7 +71,7 @@ class Withheld:
     reason: str
 
 
-Outcome = Sent | Refused | Unknown | Withheld
+Outcome = Sent | Partly | Refused | Unknown | Withheld
 WhyNot = Callable[[], str | None]
 """Asked right before the message is sent: why it must not be; null where it must."""
 
@@ -225,26 +233,32 @@ class Smtp:
         if code != 250:
             # Of one mail only its size is refused here; who we are is the same for all, and somebody may mend it.
             return self._refused("the sender", code, text, permanent=code == 552)
+        taken: list[str] = []
         refused: list[str] = []
+        later: Refused | None = None
         for to in mail.to:
             code, text = link.rcpt(to)
-            if code not in (250, 251):
-                if code < 500:
-                    # All wait for one: a mail that went to some is not sent to them again.
-                    return self._refused("an address", code, text, for_address=True)
+            if code in (250, 251):
+                taken.append(to)
+            elif code >= 500:
                 refused.append(to)
-        if len(refused) == len(mail.to):
-            return self._refused("every address", code, text, for_address=True)
+            else:
+                # One full mailbox does not keep the others waiting: only what is put off is tried again.
+                later = self._refused("an address", code, text, for_address=True)
+                if self._link is None:
+                    return later
+        if not taken:
+            return later or self._refused("every address", code, text, for_address=True)
         reason = why_not()
         if reason is not None:
             return Withheld(reason)
         code, text = link.docmd("DATA")
         if code != 354:
             return self._refused("the message", code, text)
-        return self._after_data(link, mail, tuple(refused))
+        return self._after_data(link, mail, Sent(tuple(refused)) if later is None else Partly(tuple(taken), later.reason))
 
-    def _after_data(self, link: Link, mail: Mail, refused: tuple[str, ...]) -> Outcome:
-        """From here on nobody knows whether the server has it, until it says so."""
+    def _after_data(self, link: Link, mail: Mail, done: Outcome) -> Outcome:
+        """From here on nobody knows whether the server has it, until it says so: `done` is what comes of it then."""
         try:
             if link.sock is not None:
                 link.sock.settimeout(self._answer_s)
@@ -256,7 +270,7 @@ class Smtp:
             self.close()
             return Unknown(f"the link was lost after the message was sent: {_told(error)}")
         if 200 <= code < 300:
-            return Sent(refused)
+            return done
         if 400 <= code < 600:
             return self._refused("the message", code, text)
         self.close()

@@ -42,10 +42,10 @@ MUTANTS: Final = (
     Mutant(
         name="mail: recorded as sent before it is handed over",
         file=SENDING,
-        old="    made, outcome = _tried(desk, notice, now)\n    for _ in",
+        old="    made, outcome = _tried(desk, notice, now, before)\n    for _ in",
         new=(
-            "    _record(desk.book, notice, version, _event(desk.book, notice, (), Sent(), now), Counts())\n"
-            "    made, outcome = _tried(desk, notice, now)\n    for _ in"
+            "    _record(desk.book, notice, version, _event(desk.book, notice, _Made(Sent()), Sent(), before, now), Counts())\n"
+            "    made, outcome = _tried(desk, notice, now, before)\n    for _ in"
         ),
         test=("tests/producers/test_mail_ahead.py::test_claim_stands_in_the_book_before_its_mail_and_the_result_only_after_it"),
     ),

@@ -49,7 +49,7 @@ def test_calendar_lists_what_was_missed_with_what_to_do_until_it_is_sent(office:
     key = (late.isoformat(), f"acme new_invoice/{number}")
     assert entries(office, as_of=late.isoformat())[key] == ("not_sent", "missed")
     then = Web(replace(office.app, settings=office.app.settings.model_copy(update={"today": late}))).browser("biller")
-    assert "it was not sent within 14 days of its date: send it with `daybook remind --missed`" in then.get("/reminders").text
+    assert "it was not sent within 14 days: send it with `daybook remind --missed`" in then.get("/reminders").text
     remind.claim(office.app.views, late, AT, host="daybook.invalid", missed=True)
     assert "not sent within 14 days" not in then.get("/reminders?client=acme").text
 
