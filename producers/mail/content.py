@@ -65,16 +65,19 @@ def _written(
     found = [facts.documents[key] for key in wanted if key in facts.documents]
     if not found:
         raise NotThere(f"no document {', '.join(notice.numbers)}")
-    attached = _printed(facts, printer, found[:MOST_ATTACHED], read, pay_url)
+    attached = _printed(facts, printer, found[:MOST_ATTACHED], read, pay_url, day)
     if notice.kind == DUE_REMINDER:
         return reminder_letter(found, name, bank, day, pay_url), attached
     return document_letter(found[0], name, bank, pay_url, day), attached
 
 
-def _printed(facts: Facts, printer: Printer, found: Sequence[dict[str, Any]], read: Read, pay_url: str | None) -> list[Attached]:
+def _printed(
+    facts: Facts, printer: Printer, found: Sequence[dict[str, Any]], read: Read, pay_url: str | None, day: date
+) -> list[Attached]:
+    """Each with what is to be paid of it on the day of sending: a file beside a mail asks for no more than the mail does."""
     numbers = [(one["number"], one) for one in found]
     sheets = [
-        (number, sheet_of(one, facts.parties[number], read, pay_url, facts.voided_by.get(number))) for number, one in numbers
+        (number, sheet_of(one, facts.parties[number], read, pay_url, facts.voided_by.get(number), day)) for number, one in numbers
     ]
     return [Attached(number, printer.printed(sheet).pdf) for number, sheet in sheets]
 

@@ -45,20 +45,28 @@ class Sheet:
 
 
 def sheet_of(
-    document: dict[str, Any], parties: Parties, read: Read, pay_url: str | None = None, voided_by: str | None = None
+    document: dict[str, Any],
+    parties: Parties,
+    read: Read,
+    pay_url: str | None = None,
+    voided_by: str | None = None,
+    stands_on: date | None = None,
 ) -> Sheet:
     """The sheet of an issued document (`projections.documents`) between the parties of its day.
 
     `pay_url` is where the client can pay it online: printed as a link with a QR code, on invoices only. Of one that was
     voided, `voided_by` is the credit note that took it back. A document is printed as it was issued but for two things that
-    happen to it later: one that was voided or written off says so, and asks for nothing.
+    happen to it later: one that was voided or written off says so, and asks for nothing. With a day, `stands_on`, what is to
+    be paid is as it stands on that day (`outstanding_minor`, less `covered_minor` of it that credit covers): so it is
+    printed for a mail, which must not ask for what was paid. Its figures stay what was issued.
     """
     credit = document["kind"] == "credit_note"
     currency = document["currency"]
     provider, client = parties.catalogue.provider, parties.client
     taxes = tax_sums(document, parties.catalogue)
     rows = list(_rows(document, parties, _ambiguous(taxes)))
-    closing = _closing(document, provider, credit, voided_by)
+    to_pay = document["total_minor"] if stands_on is None else _left(document)
+    closing = _closing(document, provider, credit, voided_by, stands_on)
     wordings = list(dict.fromkeys(one.wording for one in taxes if one.wording))
     name = "Credit note" if credit else "Invoice"
     content = {
@@ -82,7 +90,7 @@ def sheet_of(
         "closing": closing,
         "together": len(taxes) <= MOST_TAXES and _letters([closing, wordings]) <= A_FEW_LINES,
     }
-    asks = document["total_minor"] > 0 and voided_by is None and not _is_given_up(document)
+    asks = document["total_minor"] > 0 and to_pay > 0 and voided_by is None and not _is_given_up(document)
     payable = asks and pay_url is not None and _is_web_address(pay_url)
     pictures = {
         "paper": paper_of(provider),
@@ -216,7 +224,7 @@ def _tax(one: TaxSum, currency: str) -> dict[str, str]:
 
 
 def _closing(
-    document: dict[str, Any], provider: ProviderDefined | None, credit: bool, voided_by: str | None
+    document: dict[str, Any], provider: ProviderDefined | None, credit: bool, voided_by: str | None, stands_on: date | None
 ) -> dict[str, Any]:
     """What is to be done about the document: pay it and how, or nothing."""
     none: dict[str, Any] = {"heading": "", "text": [], "bank": [], "reference": ""}
@@ -229,13 +237,34 @@ def _closing(
         return {**none, "heading": "Written off", "text": ["What was still open of this invoice was written off.", NOTHING]}
     if document["total_minor"] == 0:
         return {**none, "heading": "Payment", "text": [NOTHING]}
-    text = f"Please pay {figures.money(document['total_minor'], document['currency'])} by {figures.day(document['due_on'])}."
+    if stands_on is not None and _left(document) <= 0:
+        return {**none, "heading": "Payment", "text": [*_standing(document, stands_on), NOTHING]}
+    to_pay = document["total_minor"] if stands_on is None else _left(document)
+    text = f"Please pay {figures.money(to_pay, document['currency'])} by {figures.day(document['due_on'])}."
     return {
         "heading": "Payment",
-        "text": [text],
+        "text": [text] if stands_on is None else [*_standing(document, stands_on), text],
         "bank": bank_of(provider),
         "reference": document["number"],
     }
+
+
+def _left(document: dict[str, Any]) -> int:
+    """What is still to be paid of it, once credit beside it is counted."""
+    return int(document["outstanding_minor"] - document.get("covered_minor", 0))
+
+
+def _standing(document: dict[str, Any], on: date) -> list[str]:
+    """How it stands on a day, where that is not as it was issued."""
+    total, outstanding, covered = document["total_minor"], document["outstanding_minor"], document.get("covered_minor", 0)
+    if outstanding == total and not covered:
+        return []
+
+    def money(minor: int) -> str:
+        return figures.money(minor, document["currency"])
+
+    said = f"Outstanding on {figures.day(on)}: {money(outstanding)} of {money(total)}."
+    return [said, f"Your credit covers {money(covered)} of it."] if covered else [said]
 
 
 def _is_given_up(document: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ import re
 import struct
 import zlib
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,9 @@ def test_a_logo_reads_no_file_and_runs_no_script() -> None:
 def test_documents_are_pdf_ua_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verapdf.require()
     made_of = {f"{name}.pdf": render(one, parties(), clear, pay_url=PAY) for name, one in DOCUMENTS.items()}
+    part = {**DOCUMENTS["one line"], "outstanding_minor": 100, "covered_minor": 40}
+    for name, one in (("part paid", part), ("covered", {**part, "covered_minor": 100})):
+        made_of[f"{name}.pdf"] = printer().printed(sheet_of(one, parties(), clear, PAY, stands_on=date(2026, 7, 1))).pdf
     made_of["missing letters.pdf"] = made(document([line(description=NOT_COVERED)]), NOT_COVERED).pdf
     made_of["png.pdf"], made_of["svg.pdf"] = with_logo(png(60, 20)).pdf, with_logo(SVG).pdf
     for name in ("script", "typst", "reversed", "combining", "beyond the plane", "one long word"):
