@@ -9,6 +9,7 @@ from psycopg import Cursor
 
 from domain.calendar import is_plausible, local_day
 from domain.client_account import ClientDefined, ReminderPolicySet
+from domain.contract_terms import is_currency
 from domain.ids import stream_id
 from domain.notices import NoticeFailed, NoticeUnknown
 from domain.reminder_policy import EVERYBODY, policy_of
@@ -29,6 +30,8 @@ _TAKEN_BACK: Final[LiteralString] = (
     " AND NOT EXISTS (SELECT FROM allocations a JOIN payments p ON p.client_id = a.client_id AND p.payment_id = a.source"
     " WHERE a.client_id = i.client_id AND a.number = i.number)))"
 )
+MAY_YET_PAY: Final = ("unmatched_payment", "unknown_client", "wrong_currency")
+"""Why a payment waits that may yet pay something, unless all of it went back: an impossible one never will."""
 TRIES_BEFORE: Final = 8
 """At that try every failure was final, in records that do not say whether it was given up (`given_up`)."""
 PAID_FOR_DAYS: Final = 60
@@ -128,13 +131,16 @@ def _bills(cursor: Cursor[Any], client_ids: Sequence[str], day: date) -> dict[st
 
 
 def _named_by_unknown_payer(cursor: Cursor[Any]) -> set[str]:
-    """Invoices named by payments that nobody has matched to a client yet."""
+    """Invoices named by payments that nobody has matched to a client yet, and that somebody still can."""
     rows = cursor.execute(
-        "SELECT DISTINCT unnest(p.invoice_numbers) FROM waiting w JOIN payments p ON p.client_id = w.client_id"
-        " AND p.payment_id = w.id WHERE w.client_id = %s AND w.what = 'payment'",
-        (UNKNOWN_PAYER,),
+        "SELECT p.currency, p.invoice_numbers FROM waiting w JOIN payments p ON p.client_id = w.client_id"
+        " AND p.payment_id = w.id WHERE w.client_id = %s AND w.what = 'payment' AND w.reason = ANY(%s)"
+        " AND coalesce((SELECT sum(r.amount_minor) FROM returns r WHERE r.client_id = p.client_id"
+        " AND r.payment_id = p.payment_id AND coalesce(r.currency, p.currency) = p.currency"
+        " AND r.amount_minor BETWEEN 0 AND p.amount_minor), 0) < p.amount_minor",
+        (UNKNOWN_PAYER, list(MAY_YET_PAY)),
     ).fetchall()
-    return {number for (number,) in rows}
+    return {number for currency, numbers in rows if is_currency(currency) for number in numbers}
 
 
 def _charged_back(cursor: Cursor[Any], client_ids: Sequence[str]) -> set[tuple[str, str]]:
@@ -165,8 +171,12 @@ def _accounts(cursor: Cursor[Any], client_ids: Sequence[str]) -> Mapping[str, di
 
 
 def _with_payment_waiting(cursor: Cursor[Any], client_ids: Sequence[str]) -> set[str]:
+    """Clients with a payment that waits and may yet pay something: nobody is parked for ever by one odd line."""
     rows = cursor.execute(
-        "SELECT DISTINCT client_id FROM waiting WHERE what = 'payment' AND client_id = ANY(%s)", (list(client_ids),)
+        "SELECT DISTINCT w.client_id FROM waiting w LEFT JOIN credits c ON c.client_id = w.client_id AND c.source = w.id"
+        " AND c.kind = 'payment' WHERE w.what = 'payment' AND w.client_id = ANY(%s) AND w.reason = ANY(%s)"
+        " AND coalesce(c.unapplied_minor, 1) > 0",
+        (list(client_ids), list(MAY_YET_PAY)),
     ).fetchall()
     return {client_id for (client_id,) in rows}
 
