@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final, TypeVar
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Policy:
     """What counts for one client; `stated` says of each field whose word it is: the client's id, "*", or "" for nobody's.
 
-    `statement_since` is the day the schedule was said: it does not reach back behind it.
+    `statement_since` is the day from which the schedule is as it is: it does not reach back behind it.
     """
 
     new_invoice: bool = True
@@ -38,16 +38,16 @@ class Policy:
 
 def policy_of(everybodys: Iterable[ReminderPolicySet], own: Iterable[ReminderPolicySet]) -> Policy:
     """The last revision of each, the client's own first; a null field inherits, what nobody says is the default (D5)."""
+    own, everybodys = tuple(own), tuple(everybodys)
     layers = [state for state in (latest(own), latest(everybodys)) if state is not None]
 
     def said(get: Callable[[ReminderPolicySet], T | None], default: T) -> T:
         return next((value for state in layers if (value := get(state)) is not None), default)
 
-    stating = next((state for state in layers if state.statement is not None), None)
     return Policy(
         new_invoice=said(lambda state: state.new_invoice, True),
         statement=said(lambda state: state.statement, NO_STATEMENT),
-        statement_since=None if stating is None else stating.occurred_at.astimezone(UTC).date(),
+        statement_since=_since(own, everybodys),
         due_offsets_days=_offsets(said(lambda state: state.due_offsets_days, ())),
         minimum_balance_minor=said(lambda state: state.minimum_balance_minor, 0),
         opted_out=said(lambda state: state.opted_out, False),
@@ -55,6 +55,29 @@ def policy_of(everybodys: Iterable[ReminderPolicySet], own: Iterable[ReminderPol
             (name, next((state.client_id for state in layers if getattr(state, name) is not None), "")) for name in FIELDS
         ),
     )
+
+
+def _since(own: Iterable[ReminderPolicySet], everybodys: Iterable[ReminderPolicySet]) -> date | None:
+    """The day on which the schedule became what it is; null where nobody says one.
+
+    Who edits anything else of a policy, or says the same again, changes no schedule: what was missed by it stays missed.
+    """
+    said = sorted(((state, which) for which, layer in enumerate((own, everybodys)) for state in layer), key=_when)
+    now: list[ReminderPolicySet | None] = [None, None]
+    schedule: StatementSchedule | None = None
+    since: date | None = None
+    for state, which in said:
+        before = now[which]
+        now[which] = state if before is None else latest((before, state))
+        following = next((one.statement for one in now if one is not None and one.statement is not None), None)
+        if following != schedule:
+            schedule, since = following, state.occurred_at.astimezone(UTC).date()
+    return None if schedule is None else since
+
+
+def _when(said: tuple[ReminderPolicySet, int]) -> tuple[datetime, int, str]:
+    state, _ = said
+    return state.occurred_at, state.revision, state.event_id
 
 
 def _offsets(said: Iterable[int]) -> tuple[int, ...]:

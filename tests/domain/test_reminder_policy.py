@@ -92,3 +92,18 @@ def test_statement_days_end_with_the_calendar(schedule: StatementSchedule) -> No
     found = statement_days(schedule, date(9999, 11, 15), date.max)
     assert 1 <= len(found) <= 7
     assert not is_next_nearer(schedule, found[-1], date.max)
+
+
+def test_schedule_is_as_old_as_its_last_change_whatever_else_is_edited() -> None:
+    first, other = {"day_of_month": 1, "weekday": None}, {"day_of_month": None, "weekday": 5}
+    may, june, july = (datetime(2026, month, 2, tzinfo=UTC) for month in (5, 6, 7))
+    begun = policy(statement=first, at=may)
+    edited = policy(revision=2, statement=first, minimum_balance_minor=1, at=june)
+    assert policy_of([begun, edited], []).statement_since == may.date()
+    changed = policy(revision=3, statement=other, at=july)
+    assert policy_of([edited, changed, begun], []).statement_since == july.date()
+    assert policy_of([begun], [policy("acme", statement=first, at=june)]).statement_since == may.date(), "the same in other words"
+    assert policy_of([begun], [policy("acme", statement=other, at=june)]).statement_since == june.date()
+    taken_back = [policy("acme", statement=other, at=june), policy("acme", revision=2, at=july)]
+    assert policy_of([begun], taken_back).statement_since == july.date(), "everybody's counts for it since then"
+    assert policy_of([], []).statement_since is None
