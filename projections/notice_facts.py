@@ -44,8 +44,9 @@ class Facts:
 
 def facts_of(cursor: Cursor[Any], notices: Sequence[Notice], now: datetime, today: date | None) -> Facts:
     """The facts of some notices; a document that is not there is left out. `today` is a rehearsal's day, everybody's."""
-    clients = reminders.states(cursor, sorted({one.client_id for one in notices}))
-    days = {one.client_id: today or reminders.local(clients.get(one.client_id), now) for one in notices}
+    client_ids = sorted({one.client_id for one in notices})
+    clients = reminders.states(cursor, client_ids)
+    days = reminders.local_days(cursor, client_ids, now) if today is None else dict.fromkeys(client_ids, today)
     numbers = sorted({number for one in notices if one.kind != STATEMENT for number in one.numbers})
     asked = [one for one in notices if one.kind == STATEMENT]
     made = client_statements(cursor, [(one.client_id, sent_on(one, days), one.currency or None) for one in asked])

@@ -1,6 +1,6 @@
 """What a client's notices depend on, as one snapshot of the views has it; policies and what was claimed are never behind."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final, LiteralString
@@ -15,7 +15,7 @@ from domain.notices import NoticeFailed, NoticeUnknown
 from domain.reminder_policy import EVERYBODY, policy_of
 from domain.reminder_words import MISSED, NEW_FOR_DAYS, PAUSES, UNKNOWN
 from domain.reminders import Account, Bill, Client
-from domain.terms import latest, zone_of
+from domain.terms import client_effective_from, latest, timeline, zone_of
 from ledger.event_codec import decode
 from ledger.keyring import PREFIX, Keyring
 from projections.receivables import UNKNOWN_PAYER
@@ -77,12 +77,17 @@ def look(
 
 def states(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, ClientDefined]:
     """The last revision of some clients; one that nobody has defined is left out."""
+    found = _said(cursor, client_ids)
+    return {client_id: last for client_id, said in found.items() if (last := latest(said)) is not None}
+
+
+def _said(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, list[ClientDefined]]:
     found: dict[str, list[ClientDefined]] = {}
     for subject, state in cursor.execute(
         "SELECT subject, state FROM terms WHERE subject = ANY(%s) AND topic = %s", (list(client_ids), ClientDefined.TOPIC)
     ):
         found.setdefault(subject, []).append(decode(ClientDefined.TOPIC, state))
-    return {client_id: last for client_id, said in found.items() if (last := latest(said)) is not None}
+    return found
 
 
 def addresses(keyring: Keyring, client: ClientDefined | None) -> list[str]:
@@ -92,10 +97,19 @@ def addresses(keyring: Keyring, client: ClientDefined | None) -> list[str]:
     return list(dict.fromkeys(one.strip() for one in readable if one.strip()))
 
 
-def local(client: ClientDefined | None, at: datetime) -> date:
-    """The day an instant has at a client's: nobody is late before his own day is over."""
-    zone = zone_of(client.time_zone) if client is not None else None
-    return local_day(at, zone or "UTC") if is_plausible(at) else at.date()
+def local_days(cursor: Cursor[Any], client_ids: Sequence[str], at: datetime) -> dict[str, date]:
+    """The day an instant has at each client's, in the zone it has then (D5): nobody is late before his own day is over."""
+    said = _said(cursor, client_ids)
+    return {one: _day(said.get(one, ()), at) for one in client_ids}
+
+
+def _day(said: Iterable[ClientDefined], at: datetime) -> date:
+    """The client's day of an instant, on the clocks of the zone in force then; UTC for one that nobody has defined."""
+    if not is_plausible(at):
+        return at.date()
+    day, states = local_day(at, "UTC"), timeline(said, client_effective_from)
+    zone = zone_of(states.first_or_on(day).time_zone) if states.states else None
+    return local_day(at, zone or "UTC")
 
 
 def policies_of(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, list[ReminderPolicySet]]:
@@ -144,14 +158,44 @@ def _named_by_unknown_payer(cursor: Cursor[Any]) -> set[str]:
 
 
 def _charged_back(cursor: Cursor[Any], client_ids: Sequence[str]) -> set[tuple[str, str]]:
-    """Invoices that a chargeback took money back from."""
+    """Invoices that a chargeback took money back from and that nobody has paid anything of since (`charged_back`)."""
     rows = cursor.execute(
-        "SELECT DISTINCT a.client_id, a.number FROM allocations a JOIN returns r ON r.client_id = a.client_id"
-        " AND r.payment_id = a.source AND r.kind = 'chargeback'"
-        " WHERE a.kind = 'payment' AND a.amount_minor < 0 AND a.client_id = ANY(%s)",
-        (list(client_ids),),
+        "SELECT DISTINCT ON (client_id, number) client_id, number, source, amount_minor, allocated_on FROM allocations"
+        " WHERE kind = 'payment' AND client_id = ANY(%s) AND client_id IN (SELECT client_id FROM returns"
+        " WHERE kind = 'chargeback' UNION SELECT client_id FROM payments WHERE payment_id IN (SELECT payment_id FROM returns"
+        " WHERE kind = 'chargeback' AND client_id = %s))"
+        " ORDER BY client_id, number, allocation_no DESC",
+        (list(client_ids), UNKNOWN_PAYER),
     ).fetchall()
-    return {(client_id, number) for client_id, number in rows}
+    last = [row for row in rows if row[3] < 0]
+    days = _return_days(cursor, sorted({(client_id, source) for client_id, _, source, _, _ in last}))
+    return {
+        (client_id, number)
+        for client_id, number, source, _, day in last
+        if "chargeback" in _kinds(days.get((client_id, source), []), day)
+    }
+
+
+def _kinds(returns: Sequence[tuple[str, date]], day: date) -> set[str]:
+    """What took money of a payment back on a day; of two kinds on one day nobody can tell, and either may have been it."""
+    return {kind for kind, on in returns if on == day} or {kind for kind, _ in returns}
+
+
+def _return_days(cursor: Cursor[Any], keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[str, date]]]:
+    """The kind and the day of each return of some clients' payments, on the clocks that they were settled by."""
+    if not keys:
+        return {}
+    said = _said(cursor, sorted({client_id for client_id, _ in keys}))
+    rows = cursor.execute(
+        "SELECT p.client_id, p.payment_id, r.kind, greatest(r.returned_at, p.received_at) FROM payments p"
+        " JOIN unnest(%s::text[], %s::text[]) k (c, i) ON p.client_id = k.c AND p.payment_id = k.i"
+        " JOIN returns r ON r.client_id IN (p.client_id, %s) AND r.payment_id = p.payment_id",
+        ([client_id for client_id, _ in keys], [source for _, source in keys], UNKNOWN_PAYER),
+    ).fetchall()
+    found: dict[tuple[str, str], list[tuple[str, date]]] = {}
+    for client_id, payment_id, kind, at in rows:
+        found.setdefault((client_id, payment_id), []).append((kind, _day(said.get(client_id, ()), at)))
+    return found
 
 
 def _accounts(cursor: Cursor[Any], client_ids: Sequence[str]) -> Mapping[str, dict[str, Account]]:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from psycopg import Cursor
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
-from domain.client_account import ClientDefined
 from domain.ids import event_id, stream_id
 from domain.notices import NoticeClaimed
 from domain.reminder_policy import EVERYBODY
@@ -152,18 +151,16 @@ def _planned(
     for start in range(0, len(client_ids), CLIENTS_AT_ONCE):
         some = client_ids[start : start + CLIENTS_AT_ONCE]
         known = reminders.states(cursor, some)
-        days = _days(known, some, as_of, at)
+        days = _days(cursor, some, as_of, at)
         clients = reminders.look(cursor, views.book.keyring, some, min(days.values(), default=as_of), known)
         for one in _of(clients.values(), days, missed):
             (outcome.claimed if one.why_not is None else outcome.left).append(one)
     return outcome
 
 
-def _days(states: Mapping[str, ClientDefined], client_ids: Sequence[str], as_of: date, at: datetime | None) -> dict[str, date]:
+def _days(cursor: Cursor[Any], client_ids: Sequence[str], as_of: date, at: datetime | None) -> dict[str, date]:
     """Each client's day."""
-    if at is None:
-        return dict.fromkeys(client_ids, as_of)
-    return {client_id: reminders.local(states.get(client_id), at) for client_id in client_ids}
+    return dict.fromkeys(client_ids, as_of) if at is None else reminders.local_days(cursor, client_ids, at)
 
 
 def _of(clients: Iterable[Client], days: Mapping[str, date], missed: bool) -> list[Planned]:
@@ -208,7 +205,7 @@ def _try(views: Views, asked: _Asked, at: datetime, host: str) -> list[Planned]:
         with views.reading() as cursor:
             came_to = position(cursor)
             known = reminders.states(cursor, client_ids)
-            days = _days(known, client_ids, as_of, asked.clocks)
+            days = _days(cursor, client_ids, as_of, asked.clocks)
             clients = reminders.look(cursor, book.keyring, client_ids, min(days.values(), default=as_of), known)
         wanted = [one for one in _of(clients.values(), days, asked.missed) if one.why_not is None]
         to = {client_id: reminders.addresses(book.keyring, known.get(client_id)) for client_id in client_ids}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from projections import reminders
 from tests.runs.reminding import client, ids, invoiced, policy, tick
 from tests.runs.shop import Shop
 from tests.saying import Row, said
@@ -84,3 +85,69 @@ def test_payment_of_nobody_pauses_what_it_names_until_it_went_back(owed: Shop) -
     assert reminded(owed) == ([], ["payment_pending"]), "nobody gives back more than there was"
     owed.tell(back("PaymentRefunded", "r2", "px", 18000, at(6, 2), client_id="?"))
     assert reminded(owed) == ([LAST], [])
+
+
+# ---- chargebacks
+
+
+def test_invoice_whose_money_was_charged_back_is_not_asked_for(owed: Shop) -> None:
+    owed.tell(paid("p1", 18000), back("PaymentChargedBack", "c1", "p1", 18000, at(6, 3)))
+    assert reminded(owed) == ([], ["charged_back"])
+
+
+def test_chargeback_told_of_nobody_pauses_too(owed: Shop) -> None:
+    owed.tell(paid("p1", 18000), back("PaymentChargedBack", "c1", "p1", 18000, at(6, 3), client_id="?"))
+    assert reminded(owed) == ([], ["charged_back"])
+
+
+def test_refunded_invoice_is_asked_for_though_another_part_of_its_payment_was_charged_back(shop: Shop) -> None:
+    shop.tell(client("acme", revision=2), policy(new_invoice=False, due_offsets_days=[1, 7, 14]))
+    invoiced(shop, ["acme"])
+    invoiced(shop, ["acme"], date(2026, 6, 1))
+    shop.tell(
+        paid("p1", 36000),
+        back("PaymentRefunded", "r1", "p1", 18000, at(6, 3)),
+        back("PaymentChargedBack", "c1", "p1", 5000, at(6, 4)),
+    )
+    shop.open(JUNE)
+    assert reminded(shop) == (["due/INV-000002/+14/2026-06-01"], ["charged_back"])
+
+
+def test_invoice_that_is_partly_paid_anew_is_asked_for_again(owed: Shop) -> None:
+    owed.tell(paid("p1", 18000), back("PaymentChargedBack", "c1", "p1", 18000, at(6, 3)))
+    assert reminded(owed) == ([], ["charged_back"])
+    owed.tell(paid("p2", 9000, at=at(6, 5)))
+    assert reminded(owed) == ([LAST], [])
+
+
+# ---- the client's own day
+
+
+def test_zone_that_is_still_to_come_makes_nobody_late(owed: Shop) -> None:
+    at_noon = datetime(2026, 6, 14, 12, 30, tzinfo=UTC)
+
+    def day() -> date:
+        with owed.app.views.reading() as cursor:
+            return reminders.local_days(cursor, ["acme"], at_noon)["acme"]
+
+    assert day() == date(2026, 6, 14)
+    auckland = client("acme", revision=3, time_zone="Pacific/Auckland", effective_from="2027-01-01")
+    owed.tell(auckland)
+    owed.app.views.catch_up()
+    assert day() == date(2026, 6, 14), "it is not in force yet"
+    assert tick(owed, date(2026, 6, 14), at_noon, by_their_clocks=True).claimed[0].day == date(2026, 6, 14)
+    owed.tell(client("acme", revision=4, time_zone="Pacific/Auckland", effective_from="2026-06-01"))
+    owed.app.views.catch_up()
+    assert day() == date(2026, 6, 15), "now it is: there it is past midnight"
+
+
+# ---- the policy
+
+
+def test_editing_another_field_loses_no_missed_statement(shop: Shop) -> None:
+    monthly = {"day_of_month": 1, "weekday": None}
+    shop.tell(client("acme", revision=2), policy(new_invoice=False, statement=monthly, at=at(5, 1)))
+    invoiced(shop, ["acme"])
+    shop.open(date(2026, 6, 2))
+    shop.tell(policy(revision=2, new_invoice=False, statement=monthly, minimum_balance_minor=1, at=at(6, 2)))
+    assert ids(tick(shop, date(2026, 6, 2))) == ["statement/GBP/2026-06-01"]
