@@ -19,6 +19,7 @@ from psycopg import Cursor
 from daybook import feeding
 from daybook.app import App, now
 from daybook.asked import NotTaken, read_money
+from daybook.paying_named import check_currency, check_known
 from domain.calendar import local_day
 from domain.ids import stream_id
 from domain.payment import PaymentChargedBack, PaymentReceived, PaymentRefunded
@@ -50,7 +51,10 @@ class PaymentsBusy(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A payment as somebody states it; `amount` is text as typed, in units of the currency."""
+    """A payment as somebody states it; `amount` is text as typed, in units of the currency.
+
+    A number that no invoice has, or a currency in which the client has nothing, is mostly mistyped: it has to be confirmed.
+    """
 
     client_id: str
     amount: str
@@ -59,6 +63,8 @@ class Payment:
     method: str = "bank"
     invoice_numbers: tuple[str, ...] = ()
     reference: str = ""
+    unknown_invoice_ok: bool = False
+    other_currency_ok: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,7 @@ def today_of(app: App, terms: ClientTerms | None) -> date:
 def record(app: App, given: Payment, *, token: str, by: str) -> Done:
     """Records a payment as an event, and waits until it counts; raises NotTaken, NothingThere or Refused.
 
-    What is named as paid must be this client's, in this currency; a number that nobody knows yet is kept and tried again.
+    What is named as paid must be this client's, in this currency; a number that nobody knows yet is kept where that is meant.
     """
     payment_id = f"hand-{_derived(token, given.client_id)}"
     amount_minor = read_money(given.amount, given.currency, "amount")
@@ -143,11 +149,14 @@ def refund(
         done = Done(client_id=client_id, payment_id=payment_id, amount_minor=amount_minor, currency=paid.currency)
         if before is not None:
             return _same(before == amount_minor, done)
-        left = paid.amount_minor - paid.surcharge_minor - gone
+        left = paid.amount_minor - gone  # a surcharge may go back beside what paid invoices (R1)
         if amount_minor > left:
             raise NotTaken({"amount": f"Only {_shown(left, paid.currency)} of this payment is left to give back."})
         day = on or today_of(app, terms)
         _check_day(app, terms, day)
+        came_on = local_day(paid.received_at, _zone(terms, day))
+        if day < came_on:
+            raise NotTaken({"received_on": f"{day} is before the payment came ({came_on}): nothing can go back before that."})
         at = max(_noon(day, terms), paid.received_at)
         _say(
             app, PaymentChargedBack if charged_back else PaymentRefunded, by, at,
@@ -219,6 +228,10 @@ def _check(app: App, cursor: Cursor[Any], terms: ClientTerms, given: Payment) ->
             raise NotTaken({"invoices": f"{number} is a credit note: it is not to be paid."})
         if currency != given.currency:
             raise NotTaken({"invoices": f"{number} is in {currency}, the payment in {given.currency}."})
+    if not given.unknown_invoice_ok:
+        check_known(cursor, given.client_id, numbers)
+    if not given.other_currency_ok:
+        check_currency(cursor, given.client_id, given.currency)
 
 
 def _check_day(app: App, terms: ClientTerms, day: date) -> None:

@@ -26,10 +26,18 @@ def pay(
     method: Annotated[str, typer.Option("--method", help="bank, card, direct_debit, cash or other.")] = "bank",
     reference: Annotated[str, typer.Option("--reference", help="What stands on the bank's paper.")] = "",
     once: Once = None,
+    unknown_invoice_ok: Annotated[
+        bool, typer.Option("--unknown-invoice-ok", help="Keep a number that no invoice has yet: it is paid when it is issued.")
+    ] = False,
+    other_currency_ok: Annotated[
+        bool, typer.Option("--other-currency-ok", help="Keep a currency in which the client has nothing, as credit.")
+    ] = False,
 ) -> None:
     """Record a payment: it becomes an event, and counts at once."""
     from daybook import paying
+    from daybook.asked import NotTaken
     from projections.terms import load_clients
+    from runs.errors import Refused
 
     with opened() as found:
         client_id = client_id_of(found, client)
@@ -39,9 +47,13 @@ def pay(
         given = paying.Payment(
             client_id=client_id, amount=amount, currency=currency or (terms.latest.currency if terms.latest else "GBP"),
             received_on=day_of(on) or paying.today_of(found, terms), method=method, invoice_numbers=tuple(invoice or ()),
-            reference=reference,
+            reference=reference, unknown_invoice_ok=unknown_invoice_ok, other_currency_ok=other_currency_ok,
         )  # fmt: skip
-        done = paying.record(found, given, token=once or paying.new_token(), by=by())
+        try:
+            done = paying.record(found, given, token=once or paying.new_token(), by=by())
+        except NotTaken as error:
+            options = " ".join(f"--{name.replace('_', '-')}" for name in error.faults if name.endswith("_ok"))
+            raise Refused(f"{error}{f' If it is meant: {options}.' if options else ''}") from None
     _tell("recorded", done)
 
 

@@ -11,6 +11,7 @@ from psycopg import Cursor
 
 from daybook import paying
 from daybook.feeding import NobodyConsumes
+from daybook.paying_named import currencies_of
 from daybook.web.access import installation
 from daybook.web.limits import limited
 from daybook.web.pages_item import Biller
@@ -49,6 +50,8 @@ def record(
     method: Text = "bank",
     reference: Text = "",
     others: Text = "",
+    unknown_invoice_ok: Text = "",
+    other_currency_ok: Text = "",
     invoice: Annotated[list[str] | None, Form()] = None,
 ) -> Response:
     """Records a payment; the same form sent twice is one payment. What is wrong is said beside its field."""
@@ -58,6 +61,7 @@ def record(
     typed = {
         "token": token, "client": client_id or read_text(client), "amount": amount, "currency": currency, "method": method,
         "received_on": received_on, "reference": reference, "others": others,
+        "unknown_invoice_ok": unknown_invoice_ok, "other_currency_ok": other_currency_ok,
     }  # fmt: skip
     chosen = [read_id(one) for one in invoice or ()]
     faults: dict[str, str] = {}
@@ -72,7 +76,7 @@ def record(
     numbers = tuple(dict.fromkeys((*chosen, *others.replace(",", " ").split())))
     given = paying.Payment(
         client_id=client_id, amount=amount, currency=currency.strip(), received_on=day, method=method, invoice_numbers=numbers,
-        reference=reference.strip(),
+        reference=reference.strip(), unknown_invoice_ok=bool(unknown_invoice_ok), other_currency_ok=bool(other_currency_ok),
     )  # fmt: skip
     try:
         done = paying.record(app, given, token=token, by=person.name)
@@ -162,7 +166,7 @@ def _form(
         known = terms is not None and terms.known
         if fill and typed["client"] and not known:
             raise NothingThere(f"There is no client {typed['client']}")
-        currencies = _currencies(cursor, typed["client"]) if known else []
+        currencies = currencies_of(cursor, typed["client"]) if known else []
         if terms is not None and terms.latest is not None:
             typed["currency"] = typed["currency"] or _currency_of(cursor, chosen) or terms.latest.currency
         offered = _offered(cursor, typed["client"], typed["currency"], chosen) if known else []
@@ -185,15 +189,6 @@ def _offered(cursor: Cursor[Any], client_id: str, currency: str, chosen: list[st
         (client_id, currency, chosen, MOST_OFFERED),
     ).fetchall()
     return [(number, due_on, outstanding) for number, due_on, outstanding in rows]
-
-
-def _currencies(cursor: Cursor[Any], client_id: str) -> list[str]:
-    rows = cursor.execute(
-        "SELECT currency FROM clients WHERE client_id = %(id)s UNION SELECT currency FROM invoices WHERE client_id = %(id)s"
-        " ORDER BY 1",
-        {"id": client_id},
-    ).fetchall()
-    return [currency for (currency,) in rows if currency]
 
 
 def _currency_of(cursor: Cursor[Any], numbers: list[str]) -> str:

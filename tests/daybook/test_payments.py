@@ -85,11 +85,52 @@ def test_pay_under_one_word_is_one_payment(invoiced: Run) -> None:
         (("acme", "1", "--on", "2026-06-01"), "2026-06-01 is in the future"),
         (("acme", "1", "--method", "barter"), "The method must be one of"),
         (("acme", "1", "--invoice", "INV-000002"), "INV-000002 is another client's invoice."),
+        (
+            ("acme", "1", "--invoice", "INV-999999"),
+            "There is no invoice INV-999999. Open of acme: INV-000001. If it is meant: --unknown-invoice-ok.",
+        ),
+        (("acme", "1", "--invoice", "INV-00001"), "There is no invoice INV-00001. Did you mean INV-000001?"),
+        (("acme", "1", "--currency", "EUR"), "acme has GBP, and nothing in EUR: the payment would pay nothing."),
+        (("acme", "1", "--currency", "EUR"), "If it is meant: --other-currency-ok."),
     ],
 )
 def test_what_is_no_payment_is_one_clear_line(invoiced: Run, words: tuple[str, ...], line: str) -> None:
     refused(invoiced("pay", *words), line)
     assert payments(invoiced) == []
+
+
+def test_number_and_currency_that_are_not_there_yet_are_kept_where_that_is_said(invoiced: Run) -> None:
+    before = open_of(invoiced, "INV-000001")
+    said = invoiced("pay", "acme", "100", "--invoice", "INV-000099", "--unknown-invoice-ok")
+    assert said.code == 0, said.err
+    said = invoiced("pay", "acme", "7", "--currency", "EUR", "--other-currency-ok")
+    assert said.code == 0, said.err
+    assert [(one["currency"], one["unapplied_minor"]) for one in payments(invoiced)] == [("GBP", 0), ("EUR", 700)]
+    assert open_of(invoiced, "INV-000001") == before - 10_000, "the oldest due, until INV-000099 is issued"
+
+
+def test_refund_before_the_payment_came_is_refused(invoiced: Run) -> None:
+    assert invoiced("pay", "acme", "1000", "--on", "2026-05-29").code == 0
+    [one] = payments(invoiced)
+    early = invoiced("refund", one["payment_id"], "10", "--reason", "x", "--on", "2026-05-28")
+    refused(early, "2026-05-28 is before the payment came (2026-05-29)")
+    assert invoiced("refund", one["payment_id"], "10", "--reason", "x", "--on", "2026-05-29").code == 0
+
+
+def test_card_payment_is_charged_back_whole_with_its_surcharge(invoiced: Run, tmp_path: Path) -> None:
+    before = open_of(invoiced, "INV-000001")
+    story = Story().say(
+        "PaymentReceived", client_id="acme", payment_id="card-1", amount_minor=548_10, currency="GBP", received_at=NOON,
+        method="card", invoice_numbers=["INV-000001"], surcharge_minor=8_10, fee_minor=0, provider=None, provider_ref=None,
+        at=NOON,
+    )  # fmt: skip
+    story.said[-1].fields["event_id"] = "00000000-0000-4000-a000-000000000002"
+    take(invoiced, story, tmp_path)
+    assert open_of(invoiced, "INV-000001") == before - 540_00
+    refused(invoiced("chargeback", "card-1", "548.11", "--reason", "x"), "Only GBP 548.10 of this payment is left")
+    back = invoiced("chargeback", "card-1", "548.10", "--reason", "disputed")
+    assert back.code == 0, back.err
+    assert open_of(invoiced, "INV-000001") == before
 
 
 def test_waiting_payments_are_told_with_whom_they_may_be_of_and_matched(invoiced: Run, tmp_path: Path) -> None:

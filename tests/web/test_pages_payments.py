@@ -99,6 +99,8 @@ REFUSED = {
     "method": ({"method": "barter"}, "The method must be one of"),
     "another's": ({"invoice": ["INV-000002"]}, "INV-000002 is another client"),
     "other currency": ({"currency": "EUR", "others": "INV-000001"}, "INV-000001 is in GBP, the payment in EUR."),
+    "no such invoice": ({"others": "INV-999999"}, "There is no invoice INV-999999. Open of acme: INV-000001."),
+    "no such account": ({"currency": "EUR"}, "acme has GBP, and nothing in EUR: the payment would pay nothing."),
     "token": ({"token": "../x"}, "The form could not be read: open it anew."),
 }
 
@@ -112,6 +114,33 @@ def test_what_cannot_be_a_payment_is_refused_in_a_clear_line_and_nothing_is_reco
     assert answer.status_code in (404, 409, 422), answer.text
     assert line in answer.text.replace("&#39;", "'"), answer.text
     assert counted(books) == 0
+
+
+def test_number_and_currency_that_are_not_there_are_taken_with_their_ticks_only(books: Web) -> None:
+    biller = books.browser()
+    html, fields = new_form(biller)
+    assert "_ok" not in html, "nobody is asked before there is reason to"
+    asked = fields | {"amount": "10", "others": "INV-000099", "currency": "EUR"}
+    for tick, words in (("unknown_invoice_ok", "keep the number"), ("other_currency_ok", "keep it as credit")):
+        refused = biller.post("/payments/new", data=asked)
+        assert refused.status_code == 409
+        assert words in refused.text
+        assert re.search(rf'name="{tick}" value="1" aria-invalid', refused.text), "the tick is offered, not set"
+        asked[tick] = "1"
+    assert biller.post("/payments/new", data=asked).status_code == 303
+    assert counted(books) == 1
+
+
+def test_refund_by_a_page_is_not_dated_before_the_payment(books: Web) -> None:
+    books.feed([paid("p/1", 18_000)])
+    biller = books.browser()
+    asked = urlencode({"client_id": "acme", "payment_id": "p/1"})
+    token = token_of(biller.get(f"/payments/one?{asked}").text)
+    form = {"about": asked, "token": token, "amount": "50", "reason": "x", "on": "2026-05-30"}
+    early = biller.post("/payments/refund", data=form)
+    assert early.status_code == 409
+    assert "2026-05-30 is before the payment came (2026-05-31): nothing can go back before that." in early.text
+    assert 'id="fault-on"' in early.text
 
 
 def test_refund_is_recorded_once_and_never_more_than_is_left(books: Web) -> None:
