@@ -114,6 +114,27 @@ def test_somebody_elses_change_is_not_overwritten_unseen(shop: Web) -> None:
     assert revisions(shop) == [1, 2, 3]
 
 
+def test_client_without_a_country_or_an_address_that_is_one_is_told_at_the_field(office: Web) -> None:
+    before = facts(office)
+    form = Form(office.browser(), "/clients/acme/edit").open()
+    answer = form.press("preview", country="United Kingdom", billing_emails="ap@acme.example\r\nnonsense")
+    assert answer.status_code == 422
+    assert form.faults == [
+        "“nonsense” is no e-mail address: write one a line, such as accounts@example.com.",
+        "“UNITED KINGDOM” is no country: write its two letters, such as GB for the United Kingdom.",
+    ]
+    assert 'id="country-fault"' in form.text
+    assert form.values["country"] == "United Kingdom"
+    assert form.press("preview", country="xx", billing_emails="").status_code == 422
+    form.save(country="ie", billing_emails="ap@acme.example")
+    assert facts(office) == before + 1
+
+
+def test_what_came_from_upstream_stays_though_nobody_could_type_it(office: Web) -> None:
+    office.feed([said("ClientDefined", revision=2, country="Eire", billing_emails=["by post"])])
+    Form(office.browser(), "/clients/acme/edit").open().save(city="Cork")
+
+
 def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(shop: Web) -> None:
     before = facts(shop)
     form = Form(shop.browser(), CONTRACT).open()

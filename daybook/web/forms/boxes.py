@@ -26,7 +26,7 @@ Typed = Any
 
 _WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
 MOST_ROWS: Final = 200
-LINES_KINDS: Final = ("list", "charge_types")
+LINES_KINDS: Final = ("list", "emails", "charge_types")
 """Kinds whose box holds several lines."""
 
 
@@ -35,7 +35,7 @@ def typed(field: Field, value: Any, currency: str) -> Typed:
     match field.kind:
         case "flag":
             return "yes" if value else ""
-        case "list" | "charge_types":
+        case "list" | "emails" | "charge_types":
             return "\n".join(value or ())
         case "minor":
             return "" if value is None else _from_minor(value, currency)
@@ -60,7 +60,7 @@ def untyped(field: Field, given: Typed, wire: WireField, currency: str) -> Any:
     match field.kind:
         case "flag":
             return given == "yes"
-        case "list" | "charge_types":
+        case "list" | "emails" | "charge_types":
             return [line.strip() for line in text_of(given).splitlines() if line.strip()]
         case "prices":
             return _prices(given)
@@ -91,7 +91,7 @@ def _one(field: Field, text: str, optional: bool, currency: str) -> Any:
             return to_minor(text, currency)
         case "decimal":
             return _number(text)
-        case "currency":
+        case "currency" | "country":
             return text.upper()
     return text
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "text", "day", "whole", "decimal", "minor", "flag", "choice", "zone", "currency", "list", "charge_type", "charge_types",
+    "text", "day", "whole", "decimal", "minor", "flag", "choice", "zone", "currency", "country", "list", "emails", "charge_type", "charge_types",
     "tax_code", "prices", "overage", "out_of_hours", "tiers", "milestones",
 ]  # fmt: skip
-"""How a field is typed: `list` is one a line, `prices` an amount for each currency, `minor` money as people write it."""
+"""How a field is typed: `list` and `emails` are one a line, `prices` an amount for each currency, `minor` money as people write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,12 @@ CLIENT: Final = (
     _f("payment_terms_days", "Days to pay", "whole"),
     _f("status", "Status", "choice", options=("active=active", "closed=closed: no new period is opened")),
     _f("tax_code", "Tax code", "tax_code", "One that is not standard wins over the charge type's and the line's."),
-    _f("billing_emails", "Invoices go to", "list", "One address a line."),
+    _f("billing_emails", "Invoices go to", "emails", "One address a line."),
     _f("address", "Address", "list", "One line a line."),
     _f("city", "City"),
     _f("postcode", "Postcode"),
     _f("region", "Region", more=True),
-    _f("country", "Country", help="Two letters, e.g. GB."),
+    _f("country", "Country", "country", help="Two letters, e.g. GB."),
     _f("tax_number", "VAT number"),
     _f("purchase_order", "Their order number", more=True),
     _f("electronic_address", "Address for e-invoices", more=True),

@@ -11,6 +11,8 @@ from daybook.web.forms.boxes import Typed, group, rows_of, same, text_of, typed,
 from daybook.web.forms.fields import LINES, RECORDS, ROWS, Field
 from domain.contract_terms import is_currency
 from domain.terms import zone_of
+from producers.mail.addresses import address_of
+from producers.paper.countries import countries
 from schemas.compounds import RecordOf
 from schemas.registry import published
 from schemas.scalars import Misfit
@@ -157,6 +159,10 @@ def _judged(one: Field, value: Any, required: bool) -> str:
         return f"“{unknown[:20]}” is no currency: write three letters such as GBP."
     if one.kind == "zone" and zone_of(value) is None:
         return f"“{value[:40]}” is no time zone: write one such as Europe/London."
+    if one.kind == "country" and value and value not in countries():
+        return f"“{clean(value[:40])}” is no country: write its two letters, such as GB for the United Kingdom."
+    if one.kind == "emails" and (bad := next((text for text in value if address_of(text) is None), None)):
+        return f"“{clean(bad[:40])}” is no e-mail address: write one a line, such as accounts@example.com."
     return ""
 
 
