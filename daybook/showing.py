@@ -6,11 +6,12 @@ from typing import Any
 
 from daybook.printing import as_json as print_json
 from daybook.printing import counted, decimal, money, notice, say, table
+from daybook.web.pages_words import why_stuck
 from domain.invoice import Draft, InvoiceLine
 from ledger.keyring import Keyring, NotCipherText
 from projections import documents
 from projections.balances import Balance
-from projections.left_behind import Held, Unapproved
+from projections.left_behind import Held, Stuck, Unapproved
 from projections.queue import QueueLine, QueueRow
 from projections.time_list import StuckCount
 from projections.views import Views
@@ -176,6 +177,15 @@ def stuck(found: Sequence[StuckCount]) -> None:
         rest = sum(one.count for one in found[MOST_NAMED:])
         more = f" and {rest} for other reasons" if rest else ""
         say(f"{sum(one.count for one in found)} stuck ({reasons}{more}): not billed until settled; `daybook waiting` lists them")
+
+
+def stuck_of_clients(found: Sequence[Stuck]) -> None:
+    """The same of the clients somebody asked for, one by one: a run that issues nothing says why."""
+    for one in found[:MOST_NAMED]:
+        what = one.what.replace("_", " ")
+        say(f"waits: {what} {one.id} of {one.client}: {why_stuck(one.reason, one.no_tax_code)}")
+    if len(found) > MOST_NAMED:
+        say("and more: `daybook waiting` lists all")
 
 
 def _clients(rows: Sequence[Held | Unapproved]) -> str:

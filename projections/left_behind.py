@@ -1,16 +1,18 @@
-"""What a run leaves in the queue: lines that somebody holds, and time that nobody has approved."""
+"""What a run leaves in the queue: lines that somebody holds, time that nobody has approved, and what something stops."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from psycopg import Cursor
 
+from domain.terms import ClientTerms
 from projections.charges import net_minors
 from projections.decisions import business_day
 from projections.rating import rate_clients
-from projections.terms import TermsCache
+from projections.terms import TermsCache, load_clients
+from projections.time_list import MONEY, UNAPPROVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +85,44 @@ def unapproved(cursor: Cursor[Any], as_of: date, client_ids: Sequence[str] | Non
         {"as_of": as_of, "ids": list(client_ids) if client_ids is not None else None},
     ).fetchall()
     return [Unapproved(client=name, minutes=int(minutes)) for name, minutes in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """One thing of a client that no run bills before somebody settles what stops it; `client` is its name.
+
+    `contract_id` is a contract line's; `no_tax_code` where neither the line nor the client names any.
+    """
+
+    client_id: str
+    client: str
+    what: str
+    id: str
+    reason: str
+    contract_id: str = ""
+    no_tax_code: bool = False
+
+
+def stuck(cursor: Cursor[Any], client_ids: Sequence[str], limit: int) -> list[Stuck]:
+    """What of some clients is stuck, by client, at most so many: money that waits stops no invoice."""
+    rows = cursor.execute(
+        "SELECT w.client_id, coalesce(c.name, w.client_id), w.what, w.id, w.reason FROM waiting w"
+        " LEFT JOIN clients c USING (client_id)"
+        " WHERE w.client_id = ANY(%s) AND w.reason <> ALL(%s) AND w.what <> ALL(%s)"
+        ' ORDER BY 2, w.client_id COLLATE "C", w.what, w.since, w.id COLLATE "C" LIMIT %s',
+        (list(client_ids), list(UNAPPROVED), list(MONEY), limit),
+    ).fetchall()
+    terms = load_clients(cursor, sorted({row[0] for row in rows if row[2] == "contract_line"}))
+    return [_stuck(row, terms.get(row[0])) for row in rows]
+
+
+def _stuck(row: tuple[str, ...], terms: ClientTerms | None) -> Stuck:
+    client_id, client, what, id_, reason = row
+    made = Stuck(client_id=client_id, client=client, what=what, id=id_, reason=reason)
+    for contract_id, states in terms.contracts.items() if terms is not None else ():
+        lines = [line for line in states.states[-1].lines if f"{contract_id}/{line.line_id}" == id_]
+        if what == "contract_line" and lines:
+            own = terms.latest.tax_code if terms is not None and terms.latest is not None else None
+            none = reason == "unknown_tax_code" and own is None and all(line.tax_code is None for line in lines)
+            return replace(made, contract_id=contract_id, no_tax_code=none)
+    return made

@@ -1,5 +1,6 @@
 """Time entries as a service manager looks through them: who logged, who decided, and which are stuck and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, LiteralString
@@ -118,15 +119,17 @@ def time_totals(cursor: Cursor[Any], only: TimeFilter) -> tuple[int, int, int]:
     return int(row[0]), int(row[1]), int(row[2])
 
 
-def stuck_counts(cursor: Cursor[Any], *, billable: bool = False) -> list[StuckCount]:
+def stuck_counts(
+    cursor: Cursor[Any], *, billable: bool = False, client_ids: Sequence[str] | None = None
+) -> list[StuckCount]:
     """What waits, by reason, the most minutes first; of every kind of fact, not of time alone.
 
-    `billable` leaves out money that came in, went back or was given up: no invoice waits for it.
+    Of some clients, or of all. `billable` leaves out money that came in, went back or was given up: no invoice waits for it.
     """
     rows = cursor.execute(
         "SELECT reason, count(*), coalesce(sum(minutes), 0) FROM waiting WHERE NOT (%s AND what = ANY(%s))"
-        " GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1",
-        (billable, list(MONEY)),
+        " AND (%s::text[] IS NULL OR client_id = ANY(%s)) GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1",
+        (billable, list(MONEY), *[list(client_ids) if client_ids is not None else None] * 2),
     ).fetchall()
     return [StuckCount(reason=r[0], count=r[1], minutes=int(r[2])) for r in rows]
 

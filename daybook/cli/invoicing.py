@@ -70,13 +70,15 @@ def _show_first(found: Any, day: date, client_ids: list[str] | None, *, as_json:
 
 def _say_what_is_left(found: Any, day: date, client_ids: list[str] | None) -> None:
     from daybook import showing
-    from projections.left_behind import held, unapproved
+    from projections.left_behind import held, stuck, unapproved
     from projections.time_list import UNAPPROVED, stuck_counts
 
     with reading(found) as cursor:
         showing.left_behind(held(cursor, day, client_ids), unapproved(cursor, day, client_ids))
         if client_ids is None:
             showing.stuck([one for one in stuck_counts(cursor, billable=True) if one.reason not in UNAPPROVED])
+        else:
+            showing.stuck_of_clients(stuck(cursor, client_ids, showing.MOST_NAMED + 1))
 
 
 def _open_if_today(found: Any, day: date) -> None:

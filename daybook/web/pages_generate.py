@@ -18,6 +18,8 @@ from daybook.web.pages_queue import Viewer
 from daybook.web.pages_render import from_htmx, page
 from daybook.web.pages_runs import Desk, Run, RunUnderWay
 from daybook.web.pages_view import View, caught_up, read_day, read_view, resolved, rows_of, totals_of
+from daybook.web.pages_words import why_stuck
+from projections import left_behind
 from projections.invoice_list import client_names
 from projections.queue import QueueRow
 from projections.time_list import UNAPPROVED, stuck_counts
@@ -25,6 +27,7 @@ from runs.errors import NothingThere, Refused
 from runs.generate import Confirmed, Outcome, plan
 
 MOST_CONFIRMED: Final = 50_000
+MOST_STUCK: Final = 8
 _MAKING: Final = threading.Lock()
 
 router = APIRouter(include_in_schema=False)
@@ -68,7 +71,9 @@ def confirmation(request: Request, person: Biller) -> Response:
     with app.views.reading(as_of=view.as_of) as cursor:
         view = resolved(cursor, view)
         rows = _concerned(cursor, view)
-        waiting = stuck_counts(cursor, billable=True) if not view.client else []
+        named = [one.id for one in view.clients or ()] if view.client else None
+        waiting = stuck_counts(cursor, billable=True, client_ids=named)
+        stops = left_behind.stuck(cursor, named, MOST_STUCK) if named else []
     chosen = sorted({row.client_id for row in rows}) if view.client else None
     # Nobody is asked to confirm figures that are about to change, nor to wait for them without a word.
     planned = Outcome() if view.faults or behind else plan(app.views, view.as_of, chosen)
@@ -82,6 +87,7 @@ def confirmation(request: Request, person: Biller) -> Response:
         sums=sums_of(planned.drafts), totals=totals_of(rows), held=[row for row in rows if row.held_lines], behind=behind,
         under_way=desk(request).under_way(), confirmed=json.dumps(confirmed), status=422 if view.misread else 200,
         only=json.dumps(chosen) if chosen is not None else "", stuck=[one for one in waiting if one.reason not in UNAPPROVED],
+        stops=stops, why_stuck=why_stuck,
     )  # fmt: skip
 
 

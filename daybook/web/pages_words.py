@@ -17,7 +17,7 @@ REASONS: Final[dict[str, Reason]] = {
     "client_changed": Reason("Moved from another client", "Withdraw it there and log it here under an id of its own."),
     "unknown_client": Reason("Unknown client", "Send the client's record; the entry is billed by itself then."),
     "unknown_charge_type": Reason("Unknown charge type", "Define the charge type, or correct the entry."),
-    "unknown_tax_code": Reason("Unknown tax code", "Define the tax code, or correct the client's or the line's."),
+    "unknown_tax_code": Reason("No known tax code", "Choose one at the client or the line, or define the one that is named."),
     "unknown_value": Reason("Unknown value", "Correct what was sent upstream; `daybook waiting` names it."),
     "which_contract": Reason("Several contracts", "Name the contract on the entry, or make one the default."),
     "contract_not_in_force": Reason("Contract not in force", "Correct the day or the contract on the entry."),
@@ -52,6 +52,16 @@ def refusal(code: str) -> str:
     if code in REFUSALS:
         return REFUSALS[code]
     return f"{REASONS[code].short}." if code in REASONS else f"{code.replace('_', ' ').capitalize()}."
+
+
+def why_stuck(reason: str, no_tax_code: bool = False) -> str:
+    """Why something is stuck and what settles it; `no_tax_code` where none is named at all."""
+    if no_tax_code:
+        return "no tax code: choose one at the client or the line"
+    if reason not in REASONS:
+        return reason.replace("_", " ")
+    said = REASONS[reason]
+    return f"{said.short[:1].lower()}{said.short[1:]}: {said.what_to_do[:1].lower()}{said.what_to_do[1:].rstrip('.')}"
 
 
 def event_name(topic: str) -> str:

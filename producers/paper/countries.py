@@ -18,7 +18,7 @@ def countries() -> Mapping[str, str]:
     """The English name by the code."""
     text = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text("utf-8")
     rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {code: name for code, name in rows} | _AS_ON_LETTERS
+    return {row[0]: row[1] for row in rows} | _AS_ON_LETTERS
 
 
 def country_name(code: str) -> str:

@@ -30,6 +30,13 @@ def test_a_run_says_what_it_leaves_behind(month: Run) -> None:
     assert "stuck" not in month("invoice", "--client", "tarn", "--dry-run").out
 
 
+def test_a_client_asked_for_is_told_what_waits(month: Run) -> None:
+    [row] = [one for one in month("waiting", "--json").rows if one["reason"] == "no_rate"]
+    said = month("invoice", "--client", row["client_id"], "--dry-run")
+    assert f"waits: time entry {row['id']} of " in said.out
+    assert ": no rate in this currency: give the charge type a rate in the client's currency\n" in said.out
+
+
 def test_money_that_waits_keeps_nothing_off_a_run(run: Run, tmp_path: Path) -> None:
     story = Story().entry("e", 30)
     at = datetime(2026, 5, 20, 9, tzinfo=UTC)

@@ -12,6 +12,7 @@ from projections import queue
 from projections.queue import Filter
 from runs.generate import generate
 from tests.saying import approved, said
+from tests.saying import line as contract_line
 from tests.web.conftest import TODAY, Web
 from tests.web.test_pages_filters import text_of
 
@@ -149,3 +150,20 @@ def test_personal_text_in_a_list_is_not_shown_as_cipher_text(office: Web) -> Non
     viewer = office.browser("viewer").get("/clients/acme").text
     assert "enc:" not in viewer
     assert "Privet" not in viewer
+
+
+def test_a_client_with_nothing_due_is_told_what_waits_and_where_to_settle_it(office: Web) -> None:
+    fee = contract_line("RecurringLine", line_id="fee", tax_code=None)
+    client, otley = office.browser(), {"client_id": "otley", "name": "Otley Bakers"}
+    care = {**otley, "contract_id": "care"}
+    office.feed([said("ClientDefined", **otley, tax_code=None), said("ContractDefined", **care, lines=[fee])])
+    page = client.get("/generate?client=otley").text
+    assert "Nothing is due" in page
+    told = text_of(page)
+    assert "1 thing waits contract line care/fee of Otley Bakers: no tax code: choose one at the client or the line." in told
+    assert 'href="/clients/otley/contracts/care/edit"' in page
+    assert "care/fee" not in client.get("/generate?client=acme").text
+    named = [contract_line("RecurringLine", line_id="fee", tax_code="NONE")]
+    office.feed([said("ContractDefined", **care, revision=2, lines=named)])
+    told = text_of(client.get("/generate?client=otley").text)
+    assert "care/fee of Otley Bakers: no known tax code: choose one at the client or the line, or define" in told
