@@ -8,7 +8,7 @@ Kind = Literal[
     "text", "day", "whole", "decimal", "minor", "flag", "choice", "zone", "currency", "country", "list", "emails",
     "charge_type", "charge_types", "tax_code", "prices", "overage", "out_of_hours", "tiers", "milestones",
 ]  # fmt: skip
-"""How a field is typed: `list` and `emails` one a line, `prices` an amount for each currency, `minor` money as people write it."""
+"""How a field is typed: `list` and `emails` one a line, `prices` an amount for each currency, `minor` money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
