@@ -39,16 +39,16 @@ def show(made: ClientStatement, as_json: bool) -> None:
     if not made.accounts:
         say(f"{made.name}: nothing was invoiced or paid up to {made.as_of}")
     for one in made.accounts:
-        _show(made.name, one)
+        _show(made, one)
 
 
-def _show(name: str, one: Statement) -> None:
+def _show(made: ClientStatement, one: Statement) -> None:
     def shown(amount: int) -> str:
         return money(amount, one.currency)
 
-    entries = [(entry, *in_words(entry)) for entry in one.entries]
+    entries = [(entry, *in_words(entry, made)) for entry in one.entries]
     table(
-        f"{name}: statement in {one.currency} from {one.since} to {one.as_of}",
+        f"{made.name}: statement in {one.currency} from {one.since} to {one.as_of}",
         ("Date", "What", "Charged", "Paid or credited", "Balance"),
         [
             (one.since, "brought forward", "", "", shown(one.brought_forward_minor)),

@@ -1,7 +1,7 @@
 """Statements of a client's accounts, one a currency, settled as of any day from everything that was said."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -16,7 +16,10 @@ from projections.terms import TermsCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientStatement:
-    """A client's statements between the parties as they are known now; no accounts where nothing was ever issued or paid."""
+    """A client's statements between the parties as they are known now; no accounts where nothing was ever issued or paid.
+
+    `paid_by` has of a payment's id its method and the bank's reference: what the client knows it by, as it never saw the id.
+    """
 
     client_id: str
     client: ClientDefined | None
@@ -24,6 +27,7 @@ class ClientStatement:
     since: date | None
     as_of: date
     accounts: tuple[Statement, ...]
+    paid_by: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -54,9 +58,22 @@ def client_statements(cursor: Cursor[Any], asked: Sequence[Asked], since: date |
     terms = cache.clients(cursor, client_ids)
     clients = receivables.load(cursor, client_ids, terms)
     catalogue = cache.catalogue(cursor)
-    return [
+    made = [
         _made(clients[client_id], terms[client_id], catalogue, as_of, since, currency) for client_id, as_of, currency in asked
     ]
+    paid_by = _paid_by(cursor, client_ids)
+    return [replace(one, paid_by=paid_by.get(one.client_id, {})) if one is not None else None for one in made]
+
+
+def _paid_by(cursor: Cursor[Any], client_ids: Sequence[str]) -> dict[str, dict[str, tuple[str, str | None]]]:
+    """By client and payment id: the method, and the bank's reference where there is one."""
+    rows = cursor.execute(
+        "SELECT client_id, payment_id, method, provider_ref FROM payments WHERE client_id = ANY(%s)", (list(client_ids),)
+    ).fetchall()
+    found: dict[str, dict[str, tuple[str, str | None]]] = {}
+    for client_id, payment_id, method, reference in rows:
+        found.setdefault(client_id, {})[payment_id] = (method, reference)
+    return found
 
 
 def _made(

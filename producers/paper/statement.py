@@ -20,6 +20,7 @@ KINDS: Final = {
     "return": "Payment returned",
     "write_off": "Written off",
 }
+METHODS: Final = {"bank": "by bank transfer", "card": "by card", "direct_debit": "by direct debit", "cash": "in cash"}
 AGE_WORDS: Final = ("Not due yet", "1–30 days", "31–60 days", "61–90 days", "Over 90 days")
 NARROWEST: Final = 12
 """Thousandths of the bar that even the smallest amount is drawn with, so that it can be seen."""
@@ -41,7 +42,7 @@ def statement_sheet(made: ClientStatement, read: Read) -> Sheet:
         "from": sender_of(provider, made.client),
         "to": recipient_of(made.client, made.client_id, provider, read),
         "facts": _facts(made),
-        "accounts": [_account(one, several=len(made.accounts) > 1) for one in made.accounts],
+        "accounts": [_account(one, made, several=len(made.accounts) > 1) for one in made.accounts],
         "nothing": NO_ACCOUNT,
         "closing": _closing(made),
     }
@@ -57,8 +58,8 @@ def render_statement(made: ClientStatement, read: Read, *, fonts: tuple[Path, ..
     return printer(*fonts).printed(statement_sheet(made, read)).pdf
 
 
-def in_words(entry: Entry) -> tuple[str, list[str]]:
-    """What a row is called, and what is said under it."""
+def in_words(entry: Entry, made: ClientStatement) -> tuple[str, list[str]]:
+    """What a row is called, and what is said under it: of a payment what the client knows it by, never the id it has here."""
     name = KINDS[entry.kind]
     match entry.kind:
         case "invoice":
@@ -66,8 +67,14 @@ def in_words(entry: Entry) -> tuple[str, list[str]]:
         case "credit_note" | "write_off":
             return f"{name} {entry.reference}", []
         case "return":
-            return name, [f"{entry.reference}, of payment {entry.of}"]
-    return name, [entry.reference]
+            return name, [f"of the payment {known}"] if (known := _known_by(entry.of, made)) else []
+    return name, [known] if (known := _known_by(entry.reference, made)) else []
+
+
+def _known_by(payment_id: str | None, made: ClientStatement) -> str:
+    """The bank's reference of a payment, else how it was paid; nothing where that is not known."""
+    method, reference = made.paid_by.get(payment_id or "", ("", None))
+    return (reference or "").strip() or METHODS.get(method, "")
 
 
 def _facts(made: ClientStatement) -> list[list[str]]:
@@ -78,10 +85,10 @@ def _facts(made: ClientStatement) -> list[list[str]]:
     return [*found, ["Client", made.client_id]]
 
 
-def _account(one: Statement, *, several: bool) -> dict[str, Any]:
+def _account(one: Statement, made: ClientStatement, *, several: bool) -> dict[str, Any]:
     currency = one.currency
     overdue, credit = one.overdue_minor, one.unapplied_minor
-    rows = [_row(entry, currency) for entry in one.entries]
+    rows = [_row(entry, made, currency) for entry in one.entries]
     sums = [
         ["Outstanding", figures.money(one.outstanding_minor, currency)],
         ["Of which overdue", figures.amount(overdue, currency)],
@@ -108,8 +115,8 @@ def _balance_words(one: Statement) -> str:
     return f"{words}, in your favour" if one.balance_minor < 0 else words
 
 
-def _row(entry: Entry, currency: str) -> dict[str, Any]:
-    text, notes = in_words(entry)
+def _row(entry: Entry, made: ClientStatement, currency: str) -> dict[str, Any]:
+    text, notes = in_words(entry, made)
     shown = figures.amount(abs(entry.amount_minor), currency)
     return {
         "on": figures.day(entry.on),

@@ -34,10 +34,26 @@ def test_statement_on_the_terminal(books: Run) -> None:
     said = books("statement", "acme", "--as-of", "2026-05-31")
     assert said.code == 0, said.err
     for one in (
-        "statement in GBP from 2026-04-01 to 2026-05-31", "brought forward", "Invoice INV-000002 due", "Payment p1",
+        "statement in GBP from 2026-04-01 to 2026-05-31", "brought forward", "Invoice INV-000002 due", "Payment by bank transfer",
         "outstanding GBP 120.00; 1–30 days GBP 120.00",
     ):  # fmt: skip
         assert one in said.out, said.out
+
+
+def test_payment_by_hand_is_named_by_the_banks_reference_on_papers_and_by_its_id_for_programs(
+    books: Run, tmp_path: Path
+) -> None:
+    assert books("pay", "acme", "10", "--on", "2026-05-30", "--reference", "ACME APRIL").code == 0
+    (paid,) = [one["payment_id"] for one in books("payments", "--json").rows if one["payment_id"] != "p1"]
+    assert books("refund", paid, "4", "--reason", "too much").code == 0
+    path = tmp_path / "acme.pdf"
+    assert books("statement", "acme", "--pdf", str(path)).code == 0
+    for text in (text_of(path.read_bytes()), books("statement", "acme").out):
+        assert "hand-" not in text
+        assert "Payment ACME APRIL" in " ".join(text.split())
+        assert "Payment returned of the payment ACME APRIL" in " ".join(text.split())
+    (row,) = books("statement", "acme", "--json").rows
+    assert [one["of"] or one["reference"] for one in row["entries"]][-2:] == [paid, paid]
 
 
 def test_statement_for_programs_has_its_keys_and_adds_up(books: Run) -> None:
@@ -61,7 +77,8 @@ def test_statement_as_pdf(books: Run, tmp_path: Path) -> None:
     assert said.code == 0, said.err
     text = text_of(path.read_bytes())
     assert "Balance on 31 May 2026 GBP 120.00" in text
-    assert "Payment\np1" in text
+    assert "Payment\nby bank transfer" in text
+    assert "p1" not in text
 
 
 def test_statement_of_nobody_and_of_days_in_no_order_is_refused(books: Run) -> None:

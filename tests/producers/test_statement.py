@@ -37,13 +37,14 @@ STORY: dict[str, Any] = {
 ABROAD: dict[str, Any] = {"documents": [invoice("INV-000009", 1_000, -3, 4)], "payments": [paid("p9", 2_500, 8)]}
 
 
-def made(*accounts: tuple[str, dict[str, Any]], since: date | None = None, **who: Any) -> ClientStatement:
+def made(*accounts: tuple[str, dict[str, Any]], since: date | None = None, paid_by: Any = None, **who: Any) -> ClientStatement:
     """A client's statement of some accounts, each a currency and what happened in it."""
     between = parties(**who)
     told = [statement_of(settle(**story, as_of=AS_OF), currency, since, AS_OF) for currency, story in accounts]
     return ClientStatement(
-        client_id="acme", client=between.client, catalogue=between.catalogue, since=since, as_of=AS_OF, accounts=tuple(told)
-    )
+        client_id="acme", client=between.client, catalogue=between.catalogue, since=since, as_of=AS_OF, accounts=tuple(told),
+        paid_by={"bank-77": ("bank", "ACME MAY 77"), "p2": ("card", None), **(paid_by or {})},
+    )  # fmt: skip
 
 
 def many(count: int) -> dict[str, Any]:
@@ -73,8 +74,8 @@ def test_a_statement_says_what_happened_and_what_is_open() -> None:
     for one in (
         "Northwind IT", "Acme Corp", "Statement\n", "As of 20 Jun 2026", "From 20 Jan 2026", "Outstanding\nGBP 2,475.00",
         "Of which overdue\n1,275.00", "20 Jan 2026 Balance brought forward 0.00", "20 Jan 2026 Invoice INV-000001",
-        "5 May 2026 Payment\nbank-77", "25 May 2026 Credit note CN-0001 25.00 2,550.00",
-        "30 May 2026 Payment returned\nr1, of payment p2",
+        "5 May 2026 Payment\nACME MAY 77", "25 May 2026 Credit note CN-0001 25.00 2,550.00",
+        "28 May 2026 Payment\nby card", "30 May 2026 Payment returned\nof the payment by card",
         "2 Jun 2026 Written off INV-000001 75.00 2,475.00", "Balance on 20 Jun 2026 GBP 2,475.00",
         "INV-000001 20 Jan 2026 19 Feb 2026 121 days overdue 1,875.00 800.00",
         "INV-000003 20 May 2026 29 Jun 2026 1,200.00 1,200.00",
@@ -151,7 +152,8 @@ def attacked_with(text: str) -> Printed:
         "payments": [paid(f"{text}+", 20, 3)],
         "returns": [back(f"{text}!", f"{text}+", 5, 4)],
     }
-    return printer().printed(statement_sheet(made(("GBP", story), client=client, provider=provider), clear))
+    statement = made(("GBP", story), paid_by={f"{text}+": (text, text)}, client=client, provider=provider)
+    return printer().printed(statement_sheet(statement, clear))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
