@@ -12,6 +12,7 @@ from projections.statement import ClientStatement
 
 Row = tuple[str, str]
 MOST_LISTED: Final = 50
+MOST_NAMED: Final = 5
 IN_THE_MEANTIME: Final = "If you have paid in the meantime, please take no notice of this e-mail."
 ASKED: Final = "If anything in it is not clear, please ask us."
 
@@ -44,7 +45,7 @@ def document_letter(
             subject=f"Credit note {number} from {provider}",
             heading=f"Credit note {number}",
             text=(f"Your credit note of {figures.money(-total, currency)} is attached. There is nothing to pay.",),
-            facts=(*_about(document), ("Credit", figures.money(-total, currency))),
+            facts=(*_about(document), *_corrected(document), ("Credit", figures.money(-total, currency))),
         )
     to_pay = left_minor > 0
     asks = f"Please pay {figures.money(left_minor, currency)} by {figures.day(document['due_on'])}."
@@ -78,6 +79,13 @@ def _credit(document: dict[str, Any]) -> tuple[Row, ...]:
 def _about(document: dict[str, Any]) -> tuple[Row, ...]:
     issued = ("Issued", figures.day(document["issued_on"]))
     return (issued,) if document["kind"] == "credit_note" else (issued, ("Due", figures.day(document["due_on"])))
+
+
+def _corrected(document: dict[str, Any]) -> tuple[Row, ...]:
+    """The invoices that a credit note corrects; the reason kept with it is the provider's own note, and is not sent."""
+    numbers = list(dict.fromkeys(line["corrects"]["number"] for line in document["lines"] if line["corrects"]))
+    more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
+    return (("Corrects", ", ".join(numbers[:MOST_NAMED]) + more),) if numbers else ()
 
 
 def reminder_letter(

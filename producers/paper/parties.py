@@ -7,6 +7,7 @@ from typing import Any, Final
 from domain.catalogue import ProviderDefined
 from domain.client_account import ClientDefined
 from producers.paper import figures
+from producers.paper.countries import country_name
 
 Read = Callable[[str | None], str]
 """How personal text is read: decrypted for those who may, "(forgotten)" where its key is gone."""
@@ -63,7 +64,7 @@ def _address(
     """The lines of an address in the order of its country; the country itself only on a letter that leaves it."""
     place = [city, region, postcode] if country is None or country in CITY_FIRST else [postcode, city, region]
     town = " ".join(dict.fromkeys(part for part in place if part))
-    return [line for line in (*street, town, foreign) if line]
+    return [line for line in (*street, town, country_name(foreign) if foreign else None) if line]
 
 
 def _tax_number(number: str | None, country: str | None) -> list[str]:

@@ -133,7 +133,9 @@ def _row(line: Line, currency: str, ambiguous: set[Decimal]) -> dict[str, Any]:
     net, tax, unit = line["net_minor"], line["tax_minor"], line["unit"]
     gross = _holds_tax(line, currency)
     bills = net + tax if gross else net
-    notes = [f"corrects {line['corrects']['number']} line {line['corrects']['line_no']}"] if line["corrects"] else []
+    corrected = f"{line['corrects']['number']} line {line['corrects']['line_no']}" if line["corrects"] else ""
+    # A correction's own words mostly say it already.
+    notes = [f"corrects {corrected}"] if corrected and f"correction of {corrected}" not in line["description"] else []
     if len(unit) > LONGEST_UNIT:
         notes.append(f"Unit: {unit}")
         unit = "period"

@@ -74,6 +74,9 @@ def test_a_credit_note_is_called_one_and_asks_for_nothing() -> None:
     text = printed(DOCUMENTS["credit note"])
     assert "Credit note\nNumber CN-000001" in text
     assert "corrects INV-000003 line 2" in text
+    corrects, words = {"number": "INV-000003", "line_no": 2}, "Remote Support, correction of INV-000003 line 2"
+    told = printed(document([line(1, description=words, corrects=corrects)]))
+    assert told.count("INV-000003 line 2") == 1, "said once, in the line's own words"
     assert "Total credit GBP -93.04" in text
     assert "GBP 93.04 is credited to your account." in text
     assert not re.search(r"Due|Invoice\n|Please|Bank", text)
@@ -221,8 +224,8 @@ def test_what_a_reader_may_not_see_is_said_once() -> None:
 @pytest.mark.parametrize(
     ("client", "address"),
     [
-        ({"country": "DE", "city": "Köln", "postcode": "50667"}, "1 High Street\n50667 Köln\nDE\n"),
-        ({"country": "US", "city": "Reno", "region": "NV", "postcode": "89501"}, "1 High Street\nReno NV 89501\nUS\n"),
+        ({"country": "DE", "city": "Köln", "postcode": "50667"}, "1 High Street\n50667 Köln\nGermany\n"),
+        ({"country": "US", "city": "Reno", "region": "NV", "postcode": "89501"}, "1 High Street\nReno NV 89501\nUnited States\n"),
         ({"country": None, "city": None, "postcode": None}, "1 High Street\nInvoice"),
     ],
 )
