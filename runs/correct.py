@@ -34,6 +34,14 @@ Taken = tuple[Left, RatedLine, tuple[str, ...]]
 """What is left of a line, the line that takes it back, and the events which that rests on."""
 
 
+class InvoicePaid(Refused):
+    """An invoice that something pays is not voided: `paid` names the payments and credit notes."""
+
+    def __init__(self, number: str, paid: Sequence[str]) -> None:
+        self.what = f"{number} is paid, in part or whole, by {', '.join(paid)}"
+        super().__init__(f"{self.what}: refund that first, or use `daybook credit`")
+
+
 class Corrected(NamedTuple):
     """What came of a correction: the credit note, or the amount written off, and the batch that holds it."""
 
@@ -103,9 +111,7 @@ def void(views: Views, number: str, *, as_of: date, reason: str, by: str, at: da
         _refuse_credit(seen, None)
         paid = _paid_by(seen)
         if paid:
-            raise Refused(
-                f"{number} is paid, in part or whole, by {', '.join(paid)}: refund that first, or use `daybook credit`"
-            )
+            raise InvoicePaid(number, paid)
         made, _ = _note(seen, None, REBILL, as_of)
         stream = stream_id("void", number)
         event = InvoiceVoided(

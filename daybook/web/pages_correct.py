@@ -95,6 +95,9 @@ def _corrected(
         return document_page(request, person, number, wrong=str(error), status=422)
     except NothingThere:
         raise
+    except correct.InvoicePaid as error:
+        wrong = f"{error.what}: record that it went back first, at the payment, or use “Credit” below."
+        return document_page(request, person, number, wrong=wrong, status=409)
     except Refused as error:
         text = str(error)
         return document_page(request, person, number, wrong=f"{text[:1].upper()}{text[1:]}.", status=409)

@@ -11,6 +11,7 @@ from runs.generate import generate
 from tests.producers.papers import said as said_of
 from tests.saying import approved, said
 from tests.web.conftest import TODAY, Web
+from tests.web.money import paid
 from tests.web.test_pages_filters import text_of
 
 API = "/api/v1/invoices"
@@ -78,6 +79,17 @@ def test_api_refuses_what_cannot_be(billed: Web) -> None:
         answer = client.post(f"{API}/{path}", json=body)
         assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (path, body)
     assert billed.rows("SELECT count(*) FROM books.invoices") == [(2,)]
+
+
+def test_page_refuses_to_void_a_paid_invoice_and_names_its_own_box(billed: Web) -> None:
+    billed.feed([paid("p1", 18_000)])
+    client = billed.browser()
+    answer = client.post(f"/invoices/{INV}/void", data={"reason": "wrong client", "sure": "yes"})
+    assert answer.status_code == 409
+    said_so = f"{INV} is paid, in part or whole, by p1: record that it went back first, at the payment, or use “Credit” below."
+    assert said_so in answer.text
+    assert "<summary>Credit</summary>" in answer.text
+    assert "daybook credit" not in answer.text
 
 
 def test_page_voids_after_a_reason_and_a_yes_and_links_both_ways(billed: Web) -> None:
