@@ -44,6 +44,11 @@ class Seats:
     quantity: int
     clients: int
 
+    @property
+    def week(self) -> date:
+        """The Monday of the day's week."""
+        return self.day - timedelta(days=self.day.weekday())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paid:
@@ -181,8 +186,9 @@ def _unapproved(cursor: Cursor[Any], as_of: date) -> int:
 
 
 def _seats(cursor: Cursor[Any], as_of: date) -> tuple[Seats, ...]:
-    """Weekly, today last; from the first week in which any are billed."""
-    days = [as_of - timedelta(weeks=n) for n in range(WEEKS - 1, -1, -1)]
+    """At the close of each week, Monday to Sunday, today last; from the first week in which any are billed."""
+    sunday = as_of + timedelta(days=6 - as_of.weekday())
+    days = [min(sunday - timedelta(weeks=n), as_of) for n in range(WEEKS - 1, -1, -1)]
     rows = cursor.execute(
         "SELECT w.day, coalesce(sum(s.quantity), 0)::bigint, count(DISTINCT s.client_id) FROM unnest(%s::date[]) AS w(day)"
         " LEFT JOIN seat_charges s ON s.segment_start <= w.day AND w.day <= s.segment_end GROUP BY 1 ORDER BY 1",

@@ -86,4 +86,4 @@ def _changes(found: Dashboard) -> list[tuple[str, int, int]]:
         one for n, one in enumerate(found.seats)
         if n == 0 or (one.quantity, one.clients) != (found.seats[n - 1].quantity, found.seats[n - 1].clients)
     ]  # fmt: skip
-    return [(day(one.day), one.quantity, one.clients) for one in reversed(changed)]
+    return [(day(one.week), one.quantity, one.clients) for one in reversed(changed)]
