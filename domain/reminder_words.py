@@ -36,7 +36,7 @@ REASONS: Final = {
 """Why something is not sent."""
 WHAT_TO_DO: Final = {
     NO_ADDRESS: "give the client an address for bills (billing_emails)",
-    PAYMENT_PENDING: "match the payment to a client and its invoices",
+    PAYMENT_PENDING: "look at it under Payments: say whose it is, or refund one in another currency",
     MISSED: "send it with `daybook remind --missed`, or its PDF by hand",
     UNKNOWN: "ask the client, and send it once more with `daybook remind --missed` where it did not come",
 }

@@ -21,6 +21,7 @@ from daybook.web.pages_reminders import WEEKDAYS
 from daybook.web.pages_render import page, query
 from daybook.web.pages_view import caught_up, read_id
 from daybook.web.people import Person
+from daybook.web.problems import Problem
 from daybook.web.shapes import Event
 from domain.client_account import ReminderPolicySet
 from domain.money import minor_digits
@@ -37,9 +38,15 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/reminders/policy")
-def policy_page(request: Request, person: Viewer, client: str = "", said: str = "") -> Response:
-    """How everybody is reminded, or one client: what is said, and what counts where nothing is."""
-    return _policy(request, person, read_id(client) or EVERYBODY, said="Saved: it counts from now on." if said == "saved" else "")
+def policy_page(request: Request, person: Viewer, client: str = "", client_id: str = "", said: str = "") -> Response:
+    """How everybody is reminded, or one client: what is said, and what counts where nothing is.
+
+    A mistyped name must not open everybody's policy in place of one client's: it is refused.
+    """
+    if unknown := sorted(request.query_params.keys() - {"client", "client_id", "said"}):
+        raise Problem(422, "invalid", "Not understood", f"There is no {unknown[0][:40]!r} here.", "Ask with `client`.")
+    whose = read_id(client) or read_id(client_id) or EVERYBODY
+    return _policy(request, person, whose, said="Saved: it counts from now on." if said == "saved" else "")
 
 
 @router.post("/reminders/policy")

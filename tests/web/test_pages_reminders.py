@@ -169,6 +169,18 @@ def test_policy_that_cannot_be_read_changes_nothing_and_keeps_what_was_typed(
 
 def test_policy_of_nobody_is_not_found_and_a_viewer_sets_none(office: Web) -> None:
     assert office.browser("biller").get("/reminders/policy?client=nobody").status_code == 404
+    assert office.browser("biller").get("/reminders/policy?client_id=nobody").status_code == 404
+    assert office.browser("biller").get("/reminders/policy?customer=acme").status_code == 422
+
+
+def test_a_clients_page_leads_to_its_reminders_and_how_it_is_reminded(office: Web) -> None:
+    biller = office.browser("biller")
+    page = biller.get("/clients/acme").text
+    own = biller.get("/reminders/policy?client=acme").text
+    assert "Acme Corp" in own
+    for address in ("/reminders?client=acme", "/reminders/policy?client=acme"):
+        assert f'href="{address}"' in page
+    assert biller.get("/reminders/policy?client_id=acme").text == own
     assert office.browser("biller").post("/reminders/policy", data={**form(), "about": "client=nobody"}).status_code == 404
     assert office.browser("viewer").post("/reminders/policy", data=form()).status_code == 403
     assert "Billers change it" in office.browser("viewer").get("/reminders/policy").text
