@@ -243,14 +243,17 @@ def steps(cursor: Cursor[Any], client_id: str, since: date, until: date) -> list
     return found
 
 
-def periods(cursor: Cursor[Any], client_id: str, most: int, item_key: str | None = None) -> list[SeatPeriod]:
-    """The newest periods of a client's seat lines, or those of one item, with their stretches."""
+def periods(
+    cursor: Cursor[Any], client_id: str, most: int, item_key: str | None = None, *, as_of: date | None = None
+) -> list[SeatPeriod]:
+    """The newest periods of a client's seat lines, or those of one item, with their stretches; begun by a day, or all."""
     rows = cursor.execute(
         "SELECT s.item_key, s.contract_id, s.line_id, s.period_start, s.period_end, s.policy, s.currency, s.segment_start,"
         " s.segment_end, s.quantity, s.net_minor, c.explanation FROM seat_charges s JOIN charges c USING (client_id, item_key)"
         " WHERE s.client_id = %(client)s AND (%(item)s::text IS NULL OR s.item_key = %(item)s)"
+        " AND (%(as_of)s::date IS NULL OR s.period_start <= %(as_of)s)"
         ' ORDER BY s.period_start DESC, s.item_key COLLATE "C", s.segment_no',
-        {"client": client_id, "item": item_key},
+        {"client": client_id, "item": item_key, "as_of": as_of},
     ).fetchall()
     by_item: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for row in rows:

@@ -61,7 +61,7 @@ def seats_page(request: Request, person: Viewer) -> Response:
         only = _one(client, named)
         found = [] if faults else _products(cursor, as_of, only, named)
         shown = [_in_full(one, cursor, as_of) for one in found] if only else found[(number - 1) * PAGE : number * PAGE]
-        charged = seat_list.periods(cursor, only, MOST_PERIODS) if only else []
+        charged = seat_list.periods(cursor, only, MOST_PERIODS, as_of=as_of) if only else []
     return page(
         request, person, "seats.html", products=shown, client=client, only=only, as_of=as_of, today=today, faults=faults,
         typed=dict(given), behind=behind, number=number, pages=1 if only else -(-len(found) // PAGE), charged=charged,

@@ -175,3 +175,20 @@ def test_explaining_prints_the_prorated_part(example: Web, capsys: pytest.Captur
         lines = [{"number": number, **one} for one in documents.explain(cursor, number, None)]
     explaining.print_lines(lines, example.app.book.keyring, False)
     assert "15/30 days x 48 x 65 (rmm) + 15/30 days x 52 x 65 (rmm) = GBP 3250.00" in capsys.readouterr().out
+
+
+def test_what_seats_come_to_stops_at_the_day_asked_for(example: Web) -> None:
+    now_ = text_of(example, "/seats?client=day")
+    assert "1–30 Apr 2026" in now_.split("What they come to")[1]
+    march = text_of(example, "/seats?client=day&as_of=2026-03-31").split("What they come to")[1]
+    assert march.startswith(", begun by 31 Mar 2026 and priced as of today")
+    assert "Mar 2026" in march
+    assert "Apr 2026" not in march
+    assert "May 2026" not in march
+
+
+def test_a_clients_page_of_another_day_says_which_parts_are_todays(example: Web) -> None:
+    told = text_of(example, "/clients/day?as_of=2026-03-31")
+    assert "Balance as of 31 Mar 2026" in told
+    assert "To invoice today" in told
+    assert "To invoice today" not in text_of(example, "/clients/day")
