@@ -13,8 +13,11 @@ DONE: Final = 0
 FOUND_WRONG: Final = 1
 MISUSED: Final = 2
 
+A_DAY: Final[dict[str, Any]] = {"formats": ["%Y-%m-%d"], "metavar": "YYYY-MM-DD"}
+"""How an option takes a day."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print a list of objects with fixed keys.")]
-AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The billing date (default: today).")]
+AsOf = Annotated[datetime | None, typer.Option("--as-of", **A_DAY, help="The billing date (default: today).")]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="As it was known at an instant, e.g. 2026-06-01T09:00:00Z.")]
 Client = Annotated[str | None, typer.Option("--client", help="Only this client: its id, or a part of its name.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]

@@ -91,7 +91,7 @@ def _misused(error: Any) -> NoReturn:
         error.show()
         raise SystemExit(MISUSED)
     where = f" (see `{error.ctx.command_path} --help`)" if getattr(error, "ctx", None) is not None else ""
-    _refuse(" ".join(error.format_message().split()) + where)
+    _refuse(" ".join(error.format_message().replace("%Y-%m-%d", "YYYY-MM-DD").split()) + where)
 
 
 def _log_to_stderr() -> bool:

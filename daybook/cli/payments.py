@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from daybook.options import Client, Json, Reason, by, client_id_of, day_of, opened, reading
+from daybook.options import A_DAY, Client, Json, Reason, by, client_id_of, day_of, opened, reading
 
 app = typer.Typer()
 
 Amount = Annotated[str, typer.Argument(help="In whole units, e.g. 125.00.")]
-On = Annotated[datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The client's day of it (default: today).")]
+On = Annotated[datetime | None, typer.Option("--on", **A_DAY, help="The client's day of it (default: today).")]
 Once = Annotated[
     str | None, typer.Option("--once", help="A text of your own, of 8 letters or more: said twice under it, it counts once.")
 ]
@@ -32,10 +32,12 @@ def pay(
     other_currency_ok: Annotated[
         bool, typer.Option("--other-currency-ok", help="Keep a currency in which the client has nothing, as credit.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Record a payment: it becomes an event, and counts at once."""
-    from daybook import paying
+    from daybook import paying, printing
     from daybook.asked import NotTaken
+    from projections.payment_list import PaymentFilter, payment_rows
     from projections.terms import load_clients
     from runs.errors import Refused
 
@@ -54,7 +56,13 @@ def pay(
         except NotTaken as error:
             options = " ".join(f"--{name.replace('_', '-')}" for name in error.faults if name.endswith("_ok"))
             raise Refused(f"{error}{f' If it is meant: {options}.' if options else ''}") from None
+        with reading(found) as cursor:
+            [became] = payment_rows(cursor, PaymentFilter(client_ids=(done.client_id,), payment_id=done.payment_id))
+    if as_json:
+        printing.as_json([{**printing.plain(became), "already": done.already}])
+        return
     _tell("recorded", done)
+    _tell_what_it_pays(became)
 
 
 @app.command()
@@ -131,6 +139,14 @@ def _tell(what: str, done: Any) -> None:
 
     again = " (already, before: nothing was added)" if done.already else ""
     typer.echo(clean(f"{what}: {money(done.amount_minor, done.currency)} of {done.client_id}, payment {done.payment_id}{again}"))
+
+
+def _tell_what_it_pays(one: Any) -> None:
+    from daybook.printing import clean, money
+
+    pays = ", ".join(f"{paid.number} {money(paid.amount_minor, one.currency)}" for paid in one.pays)
+    left = f"{money(one.unapplied_minor, one.currency)} is left as credit" if one.unapplied_minor else "nothing is left as credit"
+    typer.echo(clean(f"it pays {pays or 'nothing yet'}; {left}"))
 
 
 @app.command()

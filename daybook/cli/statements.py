@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from daybook.options import AsOf, Json, KnownAt, client_id_of, day_of, instant_of, opened, reading
+from daybook.options import A_DAY, AsOf, Json, KnownAt, client_id_of, day_of, instant_of, opened, reading
 
 app = typer.Typer()
 
@@ -17,7 +17,7 @@ def statement(
     as_of: AsOf = None,
     since: Annotated[
         datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="From this day on (default: all that is open, and last month)."),
+        typer.Option("--from", **A_DAY, help="From this day on (default: all that is open, and last month)."),
     ] = None,
     currency: Annotated[str | None, typer.Option("--currency", help="Only the account in this currency, e.g. GBP.")] = None,
     pdf: Annotated[Path | None, typer.Option("--pdf", metavar="FILE", dir_okay=False, help="Write it as PDF.")] = None,

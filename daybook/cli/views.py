@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from daybook.options import (
+    A_DAY,
     AsOf,
     Client,
     Json,
@@ -29,8 +30,8 @@ PAGE = 200
 def queue(
     as_of: AsOf = None,
     client: Client = None,
-    since: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Served on or after.")] = None,
-    until: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Served on or before.")] = None,
+    since: Annotated[datetime | None, typer.Option("--from", **A_DAY, help="Served on or after.")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", **A_DAY, help="Served on or before.")] = None,
     charge_type: Annotated[
         str | None, typer.Option("--charge-type", help="Only this charge type: its code, or a part of its name.")
     ] = None,

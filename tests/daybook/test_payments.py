@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.daybook.commands import Run, refused, take
+from tests.daybook.commands import Run, keys, refused, take
 from tests.oracle.story import Story
 
 NOON = datetime(2026, 5, 31, 12, tzinfo=UTC)
@@ -42,6 +42,7 @@ def test_pay_records_an_event_that_counts_at_once_and_refund_takes_back(invoiced
     said = invoiced("pay", "acme", "1000", "--on", "2026-05-29", "--invoice", "INV-000001", "--reference", "cheque 12")
     assert said.code == 0, said.err
     assert said.out.startswith("recorded: GBP 1,000.00 of acme, payment hand-")
+    assert said.out.endswith("it pays INV-000001 GBP 1,000.00; nothing is left as credit\n")
     assert open_of(invoiced, "INV-000001") == before - 100_000
     [one] = payments(invoiced, "--client", "acme")
     assert (one["received_on"], one["method"], one["provider_ref"]) == ("2026-05-29", "bank", "cheque 12")
@@ -63,6 +64,21 @@ def test_chargeback_opens_what_was_paid_and_counts_with_refunds(invoiced: Run) -
     assert open_of(invoiced, "INV-000001") == before
     assert "nothing was added" in invoiced("chargeback", one["payment_id"], "900", "--reason", "x", "--once", "dispute-1").out
     refused(invoiced("chargeback", one["payment_id"], "1", "--reason", "x"), "Only GBP 0.00 of this payment is left")
+
+
+def test_pay_says_what_is_left_as_credit_and_programs_read_it(invoiced: Run) -> None:
+    whole = open_of(invoiced, "INV-000001")
+    said = invoiced("pay", "acme", f"{whole // 100 + 50}")
+    assert said.out.endswith(f"it pays INV-000001 GBP {whole // 100:,}.00; GBP 50.00 is left as credit\n")
+    [row] = invoiced("pay", "acme", "7", "--currency", "EUR", "--other-currency-ok", "--json").rows
+    keys(row, ["client_id", "payment_id", "amount_minor", "currency", "already", "pays", "unapplied_minor"])
+    assert (row["already"], row["pays"], row["unapplied_minor"]) == (False, [], 700)
+
+
+def test_a_day_in_another_order_is_told_as_people_write_days(invoiced: Run) -> None:
+    said = invoiced("pay", "acme", "7", "--on", "31.05.2026")
+    refused(said, "does not match the formats 'YYYY-MM-DD'")
+    assert "%" not in said.err
 
 
 def test_pay_under_one_word_is_one_payment(invoiced: Run) -> None:
@@ -105,7 +121,7 @@ def test_number_and_currency_that_are_not_there_yet_are_kept_where_that_is_said(
     assert said.code == 0, said.err
     said = invoiced("pay", "acme", "7", "--currency", "EUR", "--other-currency-ok")
     assert said.code == 0, said.err
-    assert sorted((one["currency"], one["unapplied_minor"]) for one in payments(invoiced)) == [("EUR", 700), ("GBP", 0)]
+    assert {one["currency"]: one["unapplied_minor"] for one in payments(invoiced)} == {"GBP": 0, "EUR": 700}
     assert open_of(invoiced, "INV-000001") == before - 10_000, "the oldest due, until INV-000099 is issued"
 
 

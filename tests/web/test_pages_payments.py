@@ -45,6 +45,7 @@ def test_form_is_filled_in_with_what_is_outstanding_and_pays_it(books: Web) -> N
     html, fields = new_form(biller, f"{ACME}&invoice=INV-000001")
     assert fields["amount"] == "180.00"
     assert re.search(r'value="INV-000001" checked', html)
+    assert 'maxlength="3"' not in html, "a word typed for a currency is told whole, not cut"
     assert f'value="{TODAY}"' in html
     answer = biller.post("/payments/new", data=fields | {"invoice": ["INV-000001"], "reference": "BACS 1", "method": "bank"})
     assert answer.status_code == 303
@@ -85,6 +86,7 @@ def test_a_double_click_is_one_payment(books: Web) -> None:
 
 REFUSED = {
     "nobody": ({"about": urlencode({"client": "nobody"})}, "There is no client nobody"),
+    "currency in words": ({"currency": "pounds"}, "“pounds” is no currency such as GBP."),
     "currency": ({"currency": "gbp"}, "“gbp” is no currency such as GBP."),
     "digits": ({"amount": "1.005"}, "GBP has 2 decimal places; 1.005 has more."),
     "zero": ({"amount": "0.00"}, "The amount must be above zero."),
