@@ -1,6 +1,7 @@
 """Forms as people use them: what is wrong stands beside its field, nothing is saved unseen, and nothing twice."""
 
 import random
+import re
 import threading
 from datetime import UTC, date, datetime
 from typing import Any
@@ -70,6 +71,27 @@ def test_the_preview_shows_what_is_billed_and_credited(shop: Web) -> None:
     assert "credits GBP\N{NO-BREAK SPACE}10.00" in form.text
     form.press("preview", as_of="2026-04-30")
     assert "No line appears, goes or changes." in form.text
+
+
+def test_a_change_to_come_is_previewed_as_of_its_day_and_said_to_be_to_come(shop: Web) -> None:
+    """A preview as of today of what counts from June would say that nothing changes."""
+    shop.feed([said("ContractDefined", revision=2, effective_from="2026-07-01", lines=[{**FEE, "unit_price": "55.00"}])])
+    client = shop.browser()
+    form = Form(client, CONTRACT).open()
+    assert form.values["lines.0.unit_price"] == "55"
+    assert "This is how it stands from 1 Jul 2026 on, not today." in form.text
+    [current] = re.findall(r'href="(/clients/acme/contracts/C1/edit\?of=[^"]+)"', form.text)
+    form.press("preview", lines__0__unit_price="60")
+    assert "What saving this would change, as of 1 Jul 2026" in form.text
+    assert "This is how it stands from 1 Jul 2026 on" in form.text
+    form.press("preview", as_of="2026-05-31")
+    assert "What saving this would change, as of 31 May 2026" in form.text, "whoever asks for a day gets it"
+    today = Form(client, current).open()
+    assert today.values["lines.0.unit_price"] == "50"
+    assert "This is how it stands today, since " in today.text
+    today.address = CONTRACT
+    today.press("preview", lines__0__unit_price="51")
+    assert "What saving this would change, as of 31 May 2026" in today.text
 
 
 def test_a_form_sent_twice_is_one_event(shop: Web) -> None:

@@ -1,5 +1,6 @@
 """The pages with forms: new and changed clients, charge types and contracts, previewed before they are saved."""
 
+from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
@@ -10,10 +11,11 @@ from fastapi.responses import RedirectResponse, Response
 from daybook.rehearsing import NotReadable, rehearse
 from daybook.web.access import installation
 from daybook.web.forms import records
-from daybook.web.forms.boxes import zones
+from daybook.web.forms.boxes import is_day, zones
 from daybook.web.forms.fields import LINES, RECORDS, ROWS
 from daybook.web.forms.posted import Posted, Sent, new_token
 from daybook.web.forms.reading import Draft, Json, free, read, slug, tree_of
+from daybook.web.forms.records import timeline_of
 from daybook.web.forms.saving import NotSaved, as_fact, canonical, event_id_of, save
 from daybook.web.forms.things import Thing, event_json, in_clear, known_codes, new_base, states, taken_ids
 from daybook.web.limits import limited
@@ -180,7 +182,7 @@ def _sent(request: Request, person: Person, thing: Thing, posted: Posted) -> Res
     event_id = event_id_of(posted.token, person.name)
     id_ = thing.id or _new_id(request, thing, posted, draft, event_id)
     faults = draft.faults
-    day = read_day(posted.as_of, "as_of", faults) or app.settings.business_date()
+    day = read_day(posted.as_of, "as_of", faults) or _from_when(draft.event, app.settings.business_date())
     if faults:
         return _shown(request, person, thing, posted, draft.faults, status=422)
     try:
@@ -205,6 +207,22 @@ def _sent(request: Request, person: Person, thing: Thing, posted: Posted) -> Res
     found = rehearse(app, [fact], day)
     posted.previewed = digest
     return _shown(request, person, thing, posted, preview=found, wrong=wrong, status=409 if wrong else 200)
+
+
+def _from_when(event: Json, today: date) -> date:
+    """The day to look at a change from: today, or the day it counts from where that is to come, for before it changes nothing."""
+    said = str(event.get("effective_from") or "")
+    return max(today, date.fromisoformat(said)) if is_day(said) else today
+
+
+def _standing(cursor: Any, thing: Thing, base: str, today: date) -> dict[str, Any] | None:
+    """Which state a form begins with and since when it counts, and which is in force today; null of a new thing."""
+    timeline = timeline_of(cursor, thing) if not thing.new else None
+    if timeline is None or not timeline.states:
+        return None
+    since = dict(zip((one.event_id for one in timeline.states), timeline.days, strict=True))
+    now = timeline.first_or_on(today)
+    return {"since": since.get(base), "is_now": now.event_id == base, "now": now, "now_since": since[now.event_id]}
 
 
 def _new_id(request: Request, thing: Thing, posted: Posted, draft: Draft, event_id: str) -> str:
@@ -247,9 +265,10 @@ def _shown(
         tax_codes = known_codes(cursor, "TaxCodeDefined")
         charge_types = known_codes(cursor, "ChargeTypeDefined")
         names = dict(cursor.execute("SELECT client_id, name FROM clients WHERE client_id = %s", (thing.client_id,)).fetchall())
+        standing = _standing(cursor, thing, posted.base, app.settings.business_date())
     return page(
         request, person, "_form.html" if from_htmx(request) else "form.html", status=status, thing=thing, posted=posted,
         faults=faults or {}, preview=preview, wrong=wrong, fields=RECORDS[thing.record], kinds=LINES, rows=ROWS,
         tax_codes=tax_codes, charge_types=charge_types, currencies=CURRENCIES, client_name=names.get(thing.client_id, ""),
-        zones=zones(), as_of=posted.as_of or app.settings.business_date().isoformat(),
+        zones=zones(), as_of=posted.as_of, standing=standing,
     )  # fmt: skip

@@ -63,7 +63,7 @@ def _record(request: Request, person: Person, thing: Thing, saved: str) -> Respo
         said = states(cursor, thing)
         if not said:
             raise NothingThere(f"There is no {thing.word} {thing.id}")
-        timeline = _timeline(cursor, thing)
+        timeline = timeline_of(cursor, thing)
         waiting = _waiting(cursor, thing)
         names = dict(cursor.execute("SELECT client_id, name FROM clients WHERE client_id = %s", (thing.client_id,)).fetchall())
     jsons = [event_json(thing.record, one, lambda text: read_personal(text, keyring, person)) for one in said]
@@ -78,8 +78,8 @@ def _record(request: Request, person: Person, thing: Thing, saved: str) -> Respo
     )  # fmt: skip
 
 
-def _timeline(cursor: Any, thing: Thing) -> Any:
-    """The states that are in force on some day."""
+def timeline_of(cursor: Any, thing: Thing) -> Any:
+    """The states of a thing that are in force on some day."""
     if thing.record == "ChargeTypeDefined":
         return load_catalogue(cursor).charge_types[thing.id]
     owner = thing.client_id or thing.id
