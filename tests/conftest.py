@@ -26,7 +26,10 @@ from ledger.keyring import Keyring
 from ledger.migrate import migrate
 from tests import evidence
 from tests.budget import COLUMN
+from tests.watching import Watching
 
+HANGS_AFTER_S = 600
+"""More than the longest test takes in column ci on a machine that is busy with others."""
 ROOT = Path(__file__).parent.parent
 ROOMS = ("ledger", "projections", "producers", "daybook")
 MIGRATION_FOLDERS = [folder for room in ROOMS if (folder := ROOT / room / "migrations").is_dir()]
@@ -129,6 +132,14 @@ def make_reachable_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="daybook-test-"))
     folder.chmod(0o755)
     return folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In CI, says what fails when it fails and what hangs; a test that hangs fails, by name, with the stacks of its threads."""
+    if os.environ.get("CI") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Watching())
+    if COLUMN == "ci":
+        config.option.timeout = config.option.timeout or HANGS_AFTER_S
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

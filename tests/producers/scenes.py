@@ -1,5 +1,6 @@
 """Ledgers with documents in them, and readers of what was published."""
 
+import time
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -137,6 +138,10 @@ def make_topics(bootstrap: str, names: Topics | None = None, partitions: int = 3
     ]
     for future in admin.create_topics(wanted).values():
         future.result(20)
+    deadline = time.monotonic() + 20
+    while not {names.out, names.cursors} <= admin.list_topics(timeout=20).topics.keys():  # a busy broker tells of them later
+        assert time.monotonic() < deadline, f"topics {names} were made and are not told of"
+        time.sleep(0.05)
     return names
 
 

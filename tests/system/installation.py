@@ -73,12 +73,8 @@ class Installation:
     @contextmanager
     def worker(self) -> Iterator["Worker"]:
         """A running worker, gone afterwards whatever happens."""
-        worker = Worker(self)
-        try:
-            worker.start()
+        with running(Worker(self)) as worker:
             yield worker
-        finally:
-            worker.kill()
 
     def positions(self) -> dict[str, int]:
         """How far the ledger has come in each partition."""
@@ -162,6 +158,16 @@ class Worker:
     def partitions(self) -> set[str]:
         """The partitions it has handled something of, as topic/number."""
         return {partition for batch in self.batches() for partition in batch["slices"]}
+
+
+@contextmanager
+def running(worker: Worker) -> Iterator[Worker]:
+    """Starts it; it is gone afterwards whatever happens."""
+    try:
+        worker.start()
+        yield worker
+    finally:
+        worker.kill()
 
 
 def handled(installation: Installation, ends: Mapping[tuple[str, int], int]) -> bool:

@@ -24,9 +24,10 @@ from ledger.database import Database
 from ledger.keyring import Keyring
 from producers.kafka_files import produce
 from tests.broker import Broker
+from tests.chaos.fleet import ONE_WORKER
 from tests.producers.scenes import delete_topics, numbers_by_client, read_all
 from tests.saying import Row, approved, said
-from tests.system.installation import DAYBOOK, ROOT, Installation, wait
+from tests.system.installation import DAYBOOK, ROOT, Installation, Worker, running, wait
 
 pytest_plugins = ["tests.broker"]
 pytestmark = pytest.mark.kafka
@@ -134,11 +135,11 @@ def test_a_worker_that_is_frozen_killed_or_stopped_is_missed_within_seconds(inst
 
 
 def test_a_consumer_that_hangs_beside_a_living_view_thread_is_named(installation: Installation, served: Served) -> None:
-    with installation.worker() as worker, psycopg.connect(installation.dsn) as holder:
+    hang = installation.home / "hang"
+    installation.environment["DAYBOOK_TEST_HANG"] = str(hang)
+    with running(Worker(installation, ONE_WORKER)) as worker:
         served.becomes(lambda wrong: not wrong)
-        # Whoever holds the ledger keeps a batch from being recorded; views are only read and written, and go on.
-        holder.execute("LOCK TABLE ledger.daybook_events IN EXCLUSIVE MODE")
-        produce([said("ClientDefined", client_id="late")], str(installation.kafka))
+        hang.touch()
         wrong = served.becomes(lambda wrong: "worker consumer" in wrong)
         assert wrong.keys() == {"worker consumer"}
         assert wrong["worker consumer"].startswith("dead consumer: it says nothing, though its process lives")
@@ -146,9 +147,23 @@ def test_a_consumer_that_hangs_beside_a_living_view_thread_is_named(installation
         assert served.metrics("daybook_silent_threads")["worker/views"] == 0
         found = installation.json_of("doctor", exit_code=1)
         assert "worker consumer" in {one["check"] for one in found if not one["ok"]}
-        holder.rollback()
+        hang.unlink()
         served.becomes(lambda wrong: not wrong)
         worker.check()
+
+
+def test_a_consumer_that_another_writer_keeps_waiting_says_so_and_goes_on(installation: Installation, served: Served) -> None:
+    with installation.worker() as worker, psycopg.connect(installation.dsn) as holder:
+        served.becomes(lambda wrong: not wrong)
+        # Whoever holds the ledger keeps a batch from being recorded; views are only read and written, and go on.
+        holder.execute("LOCK TABLE ledger.daybook_events IN EXCLUSIVE MODE")
+        produce([said("ClientDefined", client_id="late")], str(installation.kafka))
+        wrong = served.becomes(lambda wrong: "worker consumer" in wrong)
+        assert wrong == {"worker consumer": "facts cannot be recorded: another writer holds the book: try again"}
+        before = installation.positions()
+        holder.rollback()
+        served.becomes(lambda wrong: not wrong)
+        wait(lambda: installation.positions() != before, worker.check, within_s=NOTICED_WITHIN_S)
 
 
 def test_a_view_thread_that_meets_a_bug_is_named_and_the_consumer_goes_on(installation: Installation, served: Served) -> None:
