@@ -73,7 +73,7 @@ class KafkaSource:
         session_timeout_ms: int = 10_000,
         heartbeat_interval_ms: int = 3_000,
         max_poll_interval_ms: int = 300_000,
-        metadata_max_age_ms: int = 30_000,
+        metadata_max_age_ms: int = 10_000,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         """Reach the cluster, trying for `wait_s` or until `stop` is set; raises SourceUnavailable.

@@ -20,7 +20,7 @@ from tests.system.test_operating import Served, serve
 
 pytestmark = pytest.mark.kafka
 
-CATCHES_UP_WITHIN_S = 60.0
+CATCHES_UP_WITHIN_S = 120.0  # on a machine that is busy with other tests; what it took is reported
 Spoil = Callable[[Site], None]
 
 # The first ones are CI's; a slow link is the mildest fault, and takes the longest.

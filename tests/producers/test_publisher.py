@@ -267,7 +267,8 @@ def test_a_broker_that_dies_is_waited_for(desk: Desk) -> None:
     finally:
         desk.broker.restart()
     issue(desk.book, many(21, 5))
-    eventually(lambda: len(desk.read()) == 25, within_s=60)
+    # A batch sent meanwhile expires after 30 s, and so may the next where the broker takes long to come back.
+    eventually(lambda: len(desk.read()) == 25, within_s=150)
     stop.set()
     thread.join(30)
     assert not thread.is_alive()

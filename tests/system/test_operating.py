@@ -31,7 +31,7 @@ from tests.system.installation import DAYBOOK, ROOT, Installation, Worker, runni
 
 pytest_plugins = ["tests.broker"]
 pytestmark = pytest.mark.kafka
-NOTICED_WITHIN_S = 30.0
+NOTICED_WITHIN_S = 60.0  # beside other tests on two cores; alone it takes 5 to 20
 BASICS: list[Row] = [
     said("ProviderDefined"), said("TaxCodeDefined"), said("ChargeTypeDefined"), said("InvoiceSeriesDefined"),
     said("InvoiceSeriesDefined", code="CREDIT", prefix="CN-", document="credit_note"), said("ClientDefined"),
