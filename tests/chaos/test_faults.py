@@ -158,7 +158,11 @@ def test_a_source_topic_that_is_deleted_is_named_and_the_others_go_on(installati
         tell(installation, told[-1])
         catches_up(installation, worker, told)
         installation.run("topics", "--partitions", "12")
-        wrong = served.becomes(lambda wrong: "deleted and created again" in wrong.get("worker consumer", ""))
+        try:
+            wrong = served.becomes(lambda wrong: "deleted and created again" in wrong.get("worker consumer", ""))
+        except AssertionError:
+            print("TAIL", worker.tail())
+            raise
         assert "Set the position by hand; the other topics go on." in wrong["worker consumer"]
         told.append(next(names))
         tell(installation, told[-1])
