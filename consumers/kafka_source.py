@@ -75,8 +75,11 @@ class KafkaSource:
         max_poll_interval_ms: int = 300_000,
         metadata_max_age_ms: int = 10_000,
         settings: Mapping[str, Any] | None = None,
+        topic_ids: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         """Reach the cluster, trying for `wait_s` or until `stop` is set; raises SourceUnavailable.
+
+        `topic_ids`, by cluster, outlive this source: one that follows it in the same process knows a topic made anew.
 
         `settings` adds security and other options of kafka-python; what keeps the books right cannot be overridden.
         """
@@ -92,7 +95,6 @@ class KafkaSource:
         self._revoked: set[Partition] = set()
         self._rebalanced = False
         self._look_again_at: float | None = None
-        self._topic_ids: dict[str, Any] = {}
         self._fatal: SourceError | None = None
         options = {
             **(settings or {}),
@@ -106,6 +108,7 @@ class KafkaSource:
         self._consumer, network = _connect(options, wait_s, stop or threading.Event())
         self._cluster = network.cluster
         self.cluster_id: str = self._cluster.cluster_id
+        self._topic_ids = ({} if topic_ids is None else topic_ids).setdefault(self.cluster_id, {})
         self._consumer.subscribe(topics=self._topics, listener=_Listener(self))
 
     def poll(self, max_records: int, timeout_s: float) -> list[Polled]:

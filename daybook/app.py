@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from consumers.embedded_source import EmbeddedSource
 from consumers.source import Source
@@ -36,6 +37,8 @@ class App:
     database: Database
     book: Book
     views: Views
+    topic_ids: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False)
+    """What each cluster's topics were, kept from one source to the next: a restarted worker knows a topic made anew."""
 
     def log(self) -> EmbeddedLog:
         """The embedded log, where no Kafka is configured."""
@@ -53,7 +56,8 @@ class App:
         def position(topic: str, partition: int) -> int | None:
             return self.book.position(f"kafka:{found[0].cluster_id}", topic, partition)
 
-        source = KafkaSource(self.settings.kafka, self.settings.group, sorted(INBOUND), position, wait_s=wait_s, stop=stop)
+        options: dict[str, Any] = {"wait_s": wait_s, "stop": stop, "topic_ids": self.topic_ids}
+        source = KafkaSource(self.settings.kafka, self.settings.group, sorted(INBOUND), position, **options)
         found.append(source)
         return source
 
